@@ -1,0 +1,1 @@
+"""Jobs: specification, store, state machine, dispatcher, backends and the runner."""
