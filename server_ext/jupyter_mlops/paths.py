@@ -6,11 +6,9 @@ durable lies in it. The runtime directory (sockets) follows from it, so one vari
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from jupyter_mlops.errors import Refused
@@ -43,8 +41,13 @@ def runtime_dir() -> Path:
     natural = data_dir() / "run"
     if len(os.fsencode(natural)) + _SOCKET_NAME_ROOM <= SOCKET_PATH_MAX:
         return natural
+    # Rare, and dear to import.
+    import hashlib
+
     digest = hashlib.sha256(os.fsencode(data_dir())).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"jupyter-mlops-{os.getuid()}" / digest
+    # Not $TMPDIR: a job or a login with another one has to find the same socket. One level, so
+    # that /tmp's sticky bit and the check in `private_dir` are all the protection it needs.
+    return Path("/tmp") / f"jupyter-mlops-{os.getuid()}-{digest}"  # noqa: S108
 
 
 def daemon_socket() -> Path:
