@@ -1,0 +1,232 @@
+"""The thin client of the daemon's API, for the terminal, the kernel and the Jupyter server.
+
+Standard library only, and little of it: `import jupyter_mlops.client` has a budget (tests/client).
+
+    from jupyter_mlops.client import Client
+
+    client = Client()                       # starts the daemon when there is none
+    job = client.submit({"notebook": "/home/me/train.ipynb", "parameters": {"lr": 0.1}})
+    for event in client.follow(job["id"]):
+        ...
+
+What is sent and returned are the models of `jupyter_mlops.jobs.model` as plain dicts. Errors are
+those of `jupyter_mlops.errors`. A `Client` may be used by several threads.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from jupyter_mlops.caller import Caller, Json
+from jupyter_mlops.errors import Busy, DaemonUnreachable, InvalidInput
+from jupyter_mlops.transport import BrokenOff, header_safe
+
+#: How often a job is taken up again with no event in between before it is given up.
+_RECONNECTIONS = 3
+
+
+class Client(Caller):
+    """One person's daemon."""
+
+    def status(self) -> Json:
+        """Version, pid, uptime, capacity and use, counts, settings, tracking."""
+        return self._json("GET", "/status")
+
+    def shutdown(self) -> None:
+        """Stop the daemon; jobs go on."""
+        self._json("POST", "/shutdown", repeat=False)
+
+    def submit(
+        self,
+        spec: Json,
+        *,
+        content: Json | None = None,
+        values: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Json:
+        """Submit a job; it is durable when this returns.
+
+        Without a key of your own one is made up, so that a connection lost halfway never makes
+        two jobs of one.
+
+        Raises:
+            InvalidInput: `problems` names every field that can't be used.
+        """
+        body: Json = {"spec": spec}
+        if content is not None:
+            body["content"] = content
+        if values is not None:
+            body["values"] = values
+        key = os.urandom(16).hex() if idempotency_key is None else idempotency_key
+        if not (header_safe(key) and 0 < len(key) <= 255):
+            raise InvalidInput(
+                "The idempotency key can't be used.",
+                hint="Use 1 to 255 letters, digits and signs of ASCII.",
+            )
+        return self._json("POST", "/jobs", body=body, headers={"Idempotency-Key": key})
+
+    def jobs(
+        self,
+        *,
+        states: tuple[str, ...] = (),
+        name: str | None = None,
+        notebook: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Json:
+        """One page of jobs, newest first: a `JobList`."""
+        query = {
+            "state": states,
+            "name": name,
+            "notebook": notebook,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return self._json("GET", "/jobs", query=query)
+
+    def all_jobs(self, **filters: Any) -> Iterator[Json]:
+        """Every job that matches the filters of `jobs`, newest first, page by page."""
+        while True:
+            page = self.jobs(**filters)
+            yield from page["jobs"]
+            if not page.get("next"):
+                return
+            filters["cursor"] = page["next"]
+
+    def job(self, job_id: str) -> Json:
+        """One job."""
+        return self._json("GET", f"/jobs/{_segment(job_id)}")
+
+    def cancel(self, job_id: str) -> Json:
+        """Ask for the end of a job; it is `cancelled` when its processes are gone."""
+        return self._json("POST", f"/jobs/{_segment(job_id)}/cancel")
+
+    def rerun(self, job_id: str, changes: Json | None = None) -> Json:
+        """Submit a job again with changes (`SpecChanges`); returns the new job."""
+        return self._json(
+            "POST", f"/jobs/{_segment(job_id)}/rerun", body=changes or {}, repeat=False
+        )
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended, with its records; what it wrote for the person stays.
+
+        Raises:
+            Conflict: it hasn't ended.
+        """
+        self._json("DELETE", f"/jobs/{_segment(job_id)}")
+
+    def notebook(self, job_id: str, attempt: int | None = None) -> Json:
+        """The executed notebook as saved last."""
+        return self._json("GET", f"/jobs/{_segment(job_id)}/notebook", query={"attempt": attempt})
+
+    def html(self, job_id: str, timeout: float | None = None) -> bytes:
+        """The executed notebook as HTML, rendered now if need be."""
+        response = self._answer("GET", f"/jobs/{_segment(job_id)}/html", timeout=timeout)
+        return self._finish(response, timeout)
+
+    def inspect(self, notebook: str) -> Json:
+        """What a notebook declares, and what would refuse its submit: a `NotebookInfo`."""
+        return self._json("POST", "/notebooks/inspect", body={"notebook": notebook})
+
+    def job_spec_schema(self) -> Json:
+        """The JSON Schema of a job's spec."""
+        return self._json("GET", "/job-spec.json")
+
+    # -- streams -----------------------------------------------------------------------------
+
+    def log(
+        self,
+        job_id: str,
+        *,
+        attempt: int | None = None,
+        offset: int | None = None,
+        follow: bool = False,
+    ) -> Iterator[bytes]:
+        """The log of an attempt, in pieces; with `follow` until the job has ended."""
+        query = {"attempt": attempt, "offset": offset, "follow": follow or None}
+        path = f"/jobs/{_segment(job_id)}/log"
+        yield from self._stream(path, query, tick=None if follow else self.timeout)
+
+    def job_events(
+        self,
+        job_id: str,
+        *,
+        attempt: int | None = None,
+        after: int | None = None,
+        follow: bool = False,
+        tick: float | None = None,
+    ) -> Iterator[Json | None]:
+        """The events of an attempt; with `follow` those of the next ones too, and the job last.
+
+        With `tick`, None comes whenever nothing has for so many seconds.
+        """
+        try:
+            yield from self._job_events(job_id, attempt, after, follow, tick)
+        except BrokenOff as error:
+            raise self._silent(error) from error
+
+    def events(
+        self, *, after: int | None = None, follow: bool = True, tick: float | None = None
+    ) -> Iterator[Json | None]:
+        """What happens to any job; `{"type": "hello", "seq": n}` first."""
+        query = {"after": after, "follow": follow or None}
+        try:
+            for event in self._lines("/events", query, tick):
+                if event is None or event:  # an empty object only keeps the connection alive
+                    yield event
+        except BrokenOff as error:
+            raise self._silent(error) from error
+
+    def follow(
+        self, job_id: str, *, after: int = 0, attempt: int | None = None, tick: float | None = None
+    ) -> Iterator[Json | None]:
+        """`job_events(follow=True)` that outlives the daemon: starts it again and goes on.
+
+        The last one is `{"type": "job", "job": …}`. `{"type": "reconnected"}` comes after a
+        new connection.
+
+        Raises:
+            DaemonUnreachable: it went away and can't be started again.
+        """
+        failures = 0
+        while True:
+            try:
+                for event in self._job_events(job_id, attempt, after or None, True, tick):
+                    if event is not None:
+                        failures = 0
+                        if event.get("type") == "attempt":
+                            attempt, after = int(event["number"]), 0
+                        else:
+                            after = int(event.get("seq", after))
+                    yield event
+                    if event is not None and event.get("type") == "job":
+                        return
+                raise BrokenOff("the events ended before the job did")
+            except (BrokenOff, Busy) as error:
+                failures += 1
+                if failures > _RECONNECTIONS:
+                    raise DaemonUnreachable(
+                        "The daemon goes away again and again while the job is followed.",
+                        hint=f"`jupyter mlops attach {job_id}` follows it again. It isn't lost.",
+                    ) from error
+                time.sleep(0.1 * 2**failures)
+                self.ensure_daemon()
+                yield {"type": "reconnected"}
+
+    def _job_events(
+        self, job_id: str, attempt: int | None, after: int | None, follow: bool, tick: float | None
+    ) -> Iterator[Json | None]:
+        query = {"attempt": attempt, "after": after, "follow": follow or None}
+        yield from self._lines(f"/jobs/{_segment(job_id)}/events", query, tick)
+
+
+def _segment(job_id: str) -> str:
+    """A job's id as a part of a path; whatever it contains, it stays one part."""
+    if job_id.isascii() and job_id.isalnum():
+        return job_id
+    from urllib.parse import quote
+
+    return quote(job_id, safe="").replace(".", "%2E") or "%20"
