@@ -101,6 +101,8 @@ def _kernel_dirs() -> list[str]:
 def _read(name: str, directory: Path) -> KernelSpec | None:
     try:
         document = json.loads((directory / "kernel.json").read_text("utf-8"))
+        if not document["argv"]:
+            return None
         return KernelSpec(
             name=name,
             argv=tuple(str(word) for word in document["argv"]),
