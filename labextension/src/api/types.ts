@@ -1,0 +1,65 @@
+/**
+ * Names for the schemas of the daemon's OpenAPI document; the shapes are generated, never written.
+ */
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Job = Schemas['Job'];
+export type JobList = Schemas['JobList'];
+export type JobSpec = Schemas['JobSpec'];
+export type State = Schemas['State'];
+export type Attempt = Schemas['Attempt'];
+export type Failure = Schemas['Failure'];
+export type NotebookInfo = Schemas['NotebookInfo'];
+export type ParameterInfo = Schemas['ParameterInfo'];
+export type Kernel = Schemas['Kernel'];
+export type Submission = Schemas['Submission'];
+export type SpecChanges = Schemas['SpecChanges'];
+
+/** One place that can't be used, beside its field: `where` is a dotted path. */
+export interface IProblem {
+  where: string;
+  message: string;
+}
+
+/** `application/problem+json` as the daemon and the forwarder write it. */
+export interface IProblemDocument {
+  code: string;
+  detail: string;
+  hint?: string;
+  problems?: IProblem[];
+}
+
+/** A line of `GET /events`. */
+export interface IStoreEvent {
+  seq?: number;
+  type?: 'hello' | 'job' | 'job_deleted';
+  job?: Job;
+  job_id?: string;
+}
+
+/** A line of `GET /jobs/{id}/events`; see ARCHITECTURE.md for the types. */
+export interface IAttemptEvent {
+  seq?: number;
+  t?: number;
+  type?:
+    | 'prepared'
+    | 'cell_started'
+    | 'stream'
+    | 'output'
+    | 'clear_output'
+    | 'update_display'
+    | 'cell_finished'
+    | 'note'
+    | 'saved'
+    | 'finished'
+    | 'attempt'
+    | 'job';
+  [key: string]: unknown;
+}
+
+/** Whether nothing comes after this state. */
+export function isTerminal(state: State): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled';
+}

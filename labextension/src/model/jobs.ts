@@ -1,0 +1,282 @@
+import { Debouncer } from '@lumino/polling';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { MlopsClient } from '../api/client';
+import { MlopsError } from '../api/client';
+import type { MlopsStream } from '../api/stream';
+import type { IStoreEvent, Job, State } from '../api/types';
+import { isTerminal } from '../api/types';
+
+const PAGE = 100;
+const COUNT_DELAY_MS = 300;
+
+export interface IJobFilter {
+  readonly states: readonly State[];
+  readonly name: string;
+}
+
+/**
+ * The jobs that a person looks at: a page of the server's list, kept true by events.
+ */
+export class JobsModel implements IDisposable {
+  constructor(
+    readonly client: MlopsClient,
+    readonly stream: MlopsStream
+  ) {
+    this._recount = new Debouncer(() => this._count(), COUNT_DELAY_MS);
+    stream.connectedChanged.connect(this._onConnected, this);
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Newest first. */
+  get jobs(): readonly Job[] {
+    return this._sorted;
+  }
+
+  get counts(): Readonly<Partial<Record<State, number>>> {
+    return this._counts;
+  }
+
+  get filter(): IJobFilter {
+    return this._filter;
+  }
+
+  get loading(): boolean {
+    return this._loading;
+  }
+
+  get error(): MlopsError | null {
+    return this._error;
+  }
+
+  get hasMore(): boolean {
+    return this._next !== null;
+  }
+
+  /** How many are not ended, whatever the filter. */
+  get active(): number {
+    return this._active.size;
+  }
+
+  /** Anything above changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** A job became terminal while we were looking. */
+  get ended(): ISignal<this, Job> {
+    return this._ended;
+  }
+
+  get(id: string): Job | undefined {
+    return this._jobs.get(id);
+  }
+
+  /** Load and follow; called when something first shows jobs. */
+  start(): void {
+    if (!this._started) {
+      this._started = true;
+      void this.refresh();
+    }
+  }
+
+  async setFilter(filter: Partial<IJobFilter>): Promise<void> {
+    this._filter = { ...this._filter, ...filter };
+    await this.refresh();
+  }
+
+  async refresh(): Promise<void> {
+    const generation = ++this._generation;
+    this._loading = true;
+    this._changed.emit();
+    try {
+      const [list, running] = await Promise.all([
+        this.client.jobs({ ...this._filter, limit: Math.max(PAGE, this._jobs.size) }),
+        this.client.jobs({ states: ['queued', 'starting', 'running'], limit: 1000 })
+      ]);
+      if (generation !== this._generation || this._isDisposed) {
+        return;
+      }
+      this._jobs = new Map(list.jobs.map(job => [job.id, job]));
+      const active = new Set(running.jobs.map(job => job.id));
+      for (const id of this._active) {
+        if (!active.has(id)) {
+          void this._announce(id);
+        }
+      }
+      this._active = active;
+      this._next = list.next ?? null;
+      this._counts = list.counts;
+      this._error = null;
+      this._seq = list.version;
+      this._follow();
+    } catch (error) {
+      if (generation === this._generation) {
+        this._error = asMlopsError(error);
+      }
+    } finally {
+      if (generation === this._generation) {
+        this._loading = false;
+        this._sort();
+      }
+    }
+  }
+
+  async loadMore(): Promise<void> {
+    if (!this._next || this._loading) {
+      return;
+    }
+    const generation = this._generation;
+    const list = await this.client.jobs({
+      ...this._filter,
+      limit: PAGE,
+      cursor: this._next
+    });
+    if (generation === this._generation) {
+      list.jobs.forEach(job => this._jobs.set(job.id, job));
+      this._next = list.next ?? null;
+      this._sort();
+    }
+  }
+
+  /** Take an answer of the API at once, before its event comes. */
+  accept(job: Job): void {
+    const known = this._jobs.get(job.id);
+    if (known && known.version > job.version) {
+      return;
+    }
+    if (isTerminal(job.state)) {
+      if (this._active.delete(job.id)) {
+        this._ended.emit(job);
+      }
+    } else {
+      this._active.add(job.id);
+    }
+    if (this._matches(job)) {
+      this._jobs.set(job.id, job);
+    } else {
+      this._jobs.delete(job.id);
+    }
+    this._sort();
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._subscription?.dispose();
+      this._recount.dispose();
+      this.stream.connectedChanged.disconnect(this._onConnected, this);
+      Signal.clearData(this);
+    }
+  }
+
+  private _follow(): void {
+    if (this._subscription) {
+      return;
+    }
+    this._subscription = this.stream.subscribe<IStoreEvent>({
+      path: () => `/api/v1/events?after=${this._seq}&follow=1`,
+      next: event => this._onEvent(event),
+      error: problem => {
+        this._subscription = null;
+        this._error = new MlopsError(0, problem);
+        this._changed.emit();
+      }
+    });
+  }
+
+  private _onEvent(event: IStoreEvent): void {
+    if (event.seq !== undefined) {
+      this._seq = Math.max(this._seq, event.seq);
+    }
+    if (event.type === 'job' && event.job) {
+      const before = this._jobs.get(event.job.id)?.state;
+      this.accept(event.job);
+      if (before !== event.job.state) {
+        void this._recount.invoke();
+      }
+    } else if (event.type === 'job_deleted' && event.job_id) {
+      this._jobs.delete(event.job_id);
+      this._active.delete(event.job_id);
+      this._sort();
+      void this._recount.invoke();
+    }
+  }
+
+  private _onConnected(_: MlopsStream, connected: boolean): void {
+    // Deletions and ends may have happened while nobody listened.
+    if (connected && this._started && this._seq > 0) {
+      void this.refresh();
+    } else {
+      this._changed.emit();
+    }
+  }
+
+  private async _announce(id: string): Promise<void> {
+    try {
+      const job = await this.client.job(id);
+      if (isTerminal(job.state)) {
+        this._ended.emit(job);
+      }
+    } catch (error) {
+      if (!(error instanceof MlopsError)) {
+        throw error;
+      }
+      // Deleted meanwhile: nothing to announce.
+    }
+  }
+
+  private async _count(): Promise<void> {
+    try {
+      const list = await this.client.jobs({ ...this._filter, limit: 1 });
+      this._counts = list.counts;
+      this._changed.emit();
+    } catch (error) {
+      this._error = asMlopsError(error);
+      this._changed.emit();
+    }
+  }
+
+  private _matches(job: Job): boolean {
+    const { states, name } = this._filter;
+    return (
+      (!states.length || states.includes(job.state)) &&
+      (!name || job.name.toLowerCase().includes(name.toLowerCase()))
+    );
+  }
+
+  private _sort(): void {
+    this._sorted = [...this._jobs.values()].sort(
+      (a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1)
+    );
+    this._changed.emit();
+  }
+
+  private _jobs = new Map<string, Job>();
+  private _sorted: readonly Job[] = [];
+  private _active = new Set<string>();
+  private _counts: Partial<Record<State, number>> = {};
+  private _filter: IJobFilter = { states: [], name: '' };
+  private _next: string | null = null;
+  private _seq = 0;
+  private _generation = 0;
+  private _started = false;
+  private _loading = false;
+  private _error: MlopsError | null = null;
+  private _subscription: IDisposable | null = null;
+  private _recount: Debouncer;
+  private _isDisposed = false;
+  private _changed = new Signal<this, void>(this);
+  private _ended = new Signal<this, Job>(this);
+}
+
+function asMlopsError(error: unknown): MlopsError {
+  return error instanceof MlopsError
+    ? error
+    : new MlopsError(0, { code: 'unexpected', detail: String(error) });
+}

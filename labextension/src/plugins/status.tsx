@@ -1,0 +1,72 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { jobsIcon } from '../icons';
+import type { JobsModel } from '../model/jobs';
+import { CommandIDs, IJobs } from '../tokens';
+
+class JobsStatus extends ReactWidget {
+  constructor(
+    private readonly _model: JobsModel,
+    private readonly _show: () => void,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+  }
+
+  protected render(): React.JSX.Element {
+    return (
+      <UseSignal signal={this._model.changed}>
+        {() => {
+          const { active } = this._model;
+          const label = this._trans._n('%1 job running', '%1 jobs running', active);
+          return (
+            <button
+              type="button"
+              className="jp-mlops-status"
+              title={label}
+              aria-label={label}
+              onClick={this._show}
+            >
+              <jobsIcon.react tag="span" width="14px" height="14px" />
+              <span>{active}</span>
+            </button>
+          );
+        }}
+      </UseSignal>
+    );
+  }
+}
+
+/** How many jobs are on their way, in the status bar. */
+export const statusPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:status',
+  description: 'Shows the number of running jobs in the status bar.',
+  autoStart: true,
+  requires: [IJobs, IStatusBar],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    jobs: IJobs,
+    statusBar: IStatusBar,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const item = new JobsStatus(
+      jobs.model,
+      () => void app.commands.execute(CommandIDs.showJobs),
+      trans
+    );
+    statusBar.registerStatusItem('jupyter-mlops:status', {
+      item,
+      align: 'left',
+      rank: 90,
+      isActive: () => jobs.model.active > 0,
+      activeStateChanged: jobs.model.changed
+    });
+  }
+};
