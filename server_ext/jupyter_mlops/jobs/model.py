@@ -23,7 +23,8 @@ RESERVED_ENVIRONMENT = re.compile(
 class Model(BaseModel):
     """Strict about names: an unknown field is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid")
+    # What the API answers always carries every field, so its schema says so.
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class State(StrEnum):
