@@ -1,0 +1,239 @@
+"""The IPython kernel as a batch job needs it: a real ipykernel with its rough edges made safe.
+
+Runs in the *kernelspec's* interpreter, so it imports the standard library and ipykernel only
+(6.x or 7.x). A cold start runs this file in place of ``-m ipykernel_launcher`` (same arguments);
+a warm parent calls `launch` in the forked child. What a cell computes and shows is the same;
+the differences are:
+
+- **An error stops everything after it.** ipykernel forgets that it is aborting after a moment, so
+  a cell that was sent ahead could still run. Here it stays, which is what makes it safe to send
+  cells in a pipeline; `kernel_info_reply` says so in `supported_features` (`FEATURE`).
+- **No output is dropped.** A publisher drops messages when a reader is slow; here it waits.
+- **Output written to file descriptors 1 and 2** (subprocesses, C libraries) belongs to the cell
+  that wrote it: it is drained before the cell is reported as done, and C's stdout is line
+  buffered. It isn't echoed into the kernel's raw log a second time.
+- **No debugger, no shell-channel thread, history in memory**: nobody is there to use them.
+- **The end is quick and complete**: exit handlers run, the person's objects are finalized and
+  open files flushed, but the imported libraries aren't taken apart one by one.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    # The script's own directory must not shadow anybody's modules.
+    del sys.path[0]
+
+import atexit
+import codecs
+import gc
+import io
+import os
+import select
+import threading
+from typing import Any, NoReturn
+
+#: In `kernel_info_reply.supported_features`: cells may be sent ahead.
+FEATURE = "mlops batch"
+#: Messages waiting for a slow reader before the kernel waits too.
+SEND_HIGH_WATER_MARK = 256
+#: Given in front of the caller's arguments.
+ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
+_READ_SIZE = 65_536
+_CONTROL_THREAD_WAIT = 2.0
+
+
+def launch(arguments: list[str]) -> NoReturn:
+    """Be the kernel that `arguments` (those of ``ipykernel_launcher``) describe; never returns."""
+    status = 1
+    try:
+        app_class = _application()
+        sys.argv = [_launcher_path(), *arguments]
+        app_class.launch_instance(argv=[*ARGUMENTS, *arguments])
+        # Its last message goes through the publishing thread, which exit handlers stop: waiting
+        # for the publisher that has gone would never end.
+        app_class.instance().control_thread.join(_CONTROL_THREAD_WAIT)
+        status = 0
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        sys.__excepthook__(*sys.exc_info())
+    _leave(status)
+
+
+def _launcher_path() -> str:
+    """What ``sys.argv[0]`` is in a usual kernel."""
+    import ipykernel
+
+    root = os.path.dirname(os.path.dirname(os.path.abspath(ipykernel.__file__)))
+    return os.path.join(root, "ipykernel_launcher.py")
+
+
+def _application() -> type[Any]:
+    """`IPKernelApp` with our kernel, socket options and streams."""
+    # The import of debugpy is more than half of a kernel's start. `import debugpy` in a cell
+    # works as always: the block is lifted again.
+    missing = object()
+    before = sys.modules.get("debugpy", missing)
+    if before is missing:
+        sys.modules["debugpy"] = None  # type: ignore[assignment]
+    try:
+        import ipykernel.debugger
+        import zmq
+        from ipykernel import iostream, kernelapp
+        from ipykernel.ipkernel import IPythonKernel
+    finally:
+        if before is missing:
+            del sys.modules["debugpy"]
+
+    class BatchKernel(IPythonKernel):  # type: ignore[misc,valid-type]
+        """A kernel that, once a cell has failed, runs no other."""
+
+        def _abort_queues(self, *_args: Any, **_kwargs: Any) -> None:
+            self._aborting = True
+
+        def _process_children(self) -> list[Any]:
+            """As always, without psutil where there are none."""
+            try:
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return []
+            children: list[Any] = super()._process_children()
+            return children
+
+        @property
+        def kernel_info(self) -> dict[str, Any]:
+            info: dict[str, Any] = dict(super().kernel_info)
+            info["supported_features"] = [*info.get("supported_features", ()), FEATURE]
+            return info
+
+    class BatchApp(kernelapp.IPKernelApp):  # type: ignore[misc]
+        """`IPKernelApp` without what only a person at a screen would use."""
+
+        def init_control(self, context: Any) -> None:
+            super().init_control(context)
+            # A thread between us and every message; only subshells need it.
+            self.shell_channel_thread = None
+
+        def init_iopub(self, context: Any) -> None:
+            context.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER_MARK)
+            super().init_iopub(context)
+            del context.sockopts[zmq.SNDHWM]
+            publisher = self.iopub_thread.socket
+            if publisher.getsockopt(zmq.TYPE) == zmq.XPUB:
+                publisher.setsockopt(zmq.XPUB_NODROP, 1)
+
+    _own_stream(iostream)
+    _line_buffer_c_stdout()
+    BatchKernel.__name__ = BatchKernel.__qualname__ = IPythonKernel.__name__
+    BatchKernel.__module__ = IPythonKernel.__module__
+    BatchApp.__name__ = BatchApp.__qualname__ = kernelapp.IPKernelApp.__name__
+    BatchApp.kernel_class.default_value = BatchKernel
+    return BatchApp
+
+
+def _own_stream(iostream: Any) -> None:
+    """Put a stream in `OutStream`'s place whose flush includes what went to the descriptor."""
+    original = iostream.OutStream
+
+    class OutStream(original):  # type: ignore[misc,valid-type]
+        def _setup_stream_redirects(self, name: str) -> None:
+            self._raw_lock = threading.RLock()
+            self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            super()._setup_stream_redirects(name)
+
+        def _watch_pipe_fd(self) -> None:
+            if self._fid is None:
+                return
+            os.set_blocking(self._fid, False)
+            waiting = select.poll()
+            waiting.register(self._fid, select.POLLIN)
+            while self._should_watch:
+                waiting.poll()
+                self._drain()
+
+        def _drain(self) -> None:
+            """Take over what is in the pipe now."""
+            with self._raw_lock:
+                while self._should_watch:
+                    try:
+                        chunk = os.read(self._fid, _READ_SIZE)
+                    except BlockingIOError:
+                        return
+                    except OSError:
+                        self._should_watch = False
+                        return
+                    if text := self._decoder.decode(chunk):
+                        self.write(text)
+                    if len(chunk) < _READ_SIZE:
+                        return
+
+        def flush(self) -> None:
+            if self._should_watch and self._is_master_process():
+                self._drain()
+            super().flush()
+
+    OutStream.__module__ = original.__module__
+    OutStream.__qualname__ = original.__qualname__
+    OutStream.__doc__ = original.__doc__
+    iostream.OutStream = OutStream
+
+
+def _line_buffer_c_stdout() -> None:
+    """C libraries see a pipe and would keep their prints until the end of the process."""
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        stream = ctypes.c_void_p.in_dll(
+            libc, "__stdoutp" if sys.platform == "darwin" else "stdout"
+        )
+        line_buffered = 1  # _IOLBF, the same on Linux and macOS
+        libc.setvbuf(stream, None, line_buffered, 0)
+    except (ImportError, OSError, ValueError, AttributeError):
+        return  # no libc that we know: C prints come when its buffer is full
+
+
+def _leave(status: int) -> NoReturn:
+    """End as an interpreter does, up to the point where only we would notice."""
+    try:
+        _wait_for_threads()
+        atexit._run_exitfuncs()
+        _finalize_objects()
+    except BaseException:
+        status = status or 1
+        sys.__excepthook__(*sys.exc_info())
+    os._exit(status)
+
+
+def _wait_for_threads() -> None:
+    """As the interpreter: threads that aren't daemons end first."""
+    shutdown = getattr(threading, "_shutdown", None)
+    if shutdown is not None:
+        shutdown()
+
+
+def _finalize_objects() -> None:
+    """Drop what the person's code made, so that destructors run; then flush open files."""
+    main = sys.modules.get("__main__")
+    if main is not None:
+        vars(main).clear()
+    gc.collect()
+    for thing in gc.get_objects():
+        if isinstance(thing, (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)):
+            try:
+                if not thing.closed:
+                    thing.flush()
+            except (OSError, ValueError):
+                continue  # a full disk or a broken pipe: nobody is left to tell
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).fflush(None)
+    except (ImportError, OSError, AttributeError):
+        return
+
+
+if __name__ == "__main__":
+    launch(sys.argv[1:])
