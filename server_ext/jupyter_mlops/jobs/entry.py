@@ -1,0 +1,77 @@
+"""What the dispatcher keeps in memory of a job that has not ended."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from jupyter_mlops.jobs.attempt_log import Digest
+from jupyter_mlops.jobs.capacity import Amount
+from jupyter_mlops.jobs.feed import Feed
+from jupyter_mlops.jobs.launcher import Launched
+from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.jobs.store_rows import StoredJob
+from jupyter_mlops.jobs.watcher import Watcher
+
+ITS_TURN = "its turn: other jobs are before it"
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One job on its way. Belongs to the event loop."""
+
+    stored: StoredJob
+    waiting_for: str = ITS_TURN
+    #: Time of the loop's clock before which it is not started.
+    ready_at: float = 0.0
+    digest: Digest = field(default_factory=Digest)
+    feed: Feed | None = None
+    launched: Launched | None = None
+    watcher: Watcher | None = None
+    #: What its attempt takes of the capacity; None while none is under way.
+    held: Amount | None = None
+    gpus: tuple[int, ...] = ()
+    task: asyncio.Task[None] | None = None
+    stopping: asyncio.Task[None] | None = None
+    #: A publication that waits for its turn.
+    timer: asyncio.TimerHandle | None = None
+    published_at: float = float("-inf")
+    _changed: asyncio.Future[None] | None = None
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.stored.job.id
+
+    @property
+    def state(self) -> State:
+        """The job's durable state."""
+        return self.stored.record.state
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """Its place in the queue: first come, first served; a retry keeps its place."""
+        return (self.stored.job.created_at, self.stored.job.id)
+
+    def overlay(self, job: Job) -> dict[str, object]:
+        """What is known of it beyond the store."""
+        if job.state is State.QUEUED:
+            return {"waiting_for": self.waiting_for}
+        if job.state.terminal:
+            return {}
+        return {
+            "progress": self.digest.progress.model_copy(),
+            "last_output": self.digest.last_output,
+        }
+
+    async def changed(self) -> None:
+        """Return at the job's next durable change."""
+        if self._changed is None:
+            self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._changed)
+
+    def wake(self) -> None:
+        """Let those who wait for a change go on."""
+        changed, self._changed = self._changed, None
+        if changed is not None and not changed.done():
+            changed.set_result(None)
