@@ -72,6 +72,11 @@ export class MlopsClient {
     return this._json<NotebookInfo>('POST', 'notebooks/inspect', { notebook });
   }
 
+  /** What the form needs to run a job's own snapshot again. */
+  async jobNotebookInfo(id: string): Promise<NotebookInfo> {
+    return this._json<NotebookInfo>('GET', `jobs/${id}/notebook-info`);
+  }
+
   async cancel(id: string): Promise<Job> {
     return this._json<Job>('POST', `jobs/${id}/cancel`, {});
   }

@@ -7,7 +7,7 @@ type Schemas = components['schemas'];
 
 export type Job = Schemas['Job'];
 export type JobList = Schemas['JobList'];
-export type JobSpec = Schemas['JobSpec'];
+export type JobSpec = Schemas['JobSpec-Output'];
 export type State = Schemas['State'];
 export type Attempt = Schemas['Attempt'];
 export type Failure = Schemas['Failure'];

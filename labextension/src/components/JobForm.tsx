@@ -1,0 +1,137 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { FormComponent } from '@jupyterlab/ui-components';
+import type { ReadonlyJSONObject } from '@lumino/coreutils';
+import type {
+  ErrorSchema,
+  FieldTemplateProps,
+  ObjectFieldTemplateProps,
+  RJSFSchema,
+  UiSchema
+} from '@rjsf/utils';
+import { customizeValidator } from '@rjsf/validator-ajv8';
+import * as React from 'react';
+
+import type { IProblem, NotebookInfo } from '../api/types';
+import type { IFormData } from '../form/schema';
+import { BASIC } from '../form/schema';
+
+const validator = customizeValidator<ReadonlyJSONObject>();
+
+export interface IJobFormProps {
+  info: NotebookInfo;
+  schema: RJSFSchema;
+  uiSchema: UiSchema<ReadonlyJSONObject>;
+  data: IFormData;
+  errors: ErrorSchema;
+  /** Problems that belong to no field. */
+  others: readonly IProblem[];
+  busy: boolean;
+  onChange: (data: IFormData) => void;
+  onSubmit: () => void;
+  trans: TranslationBundle;
+}
+
+/** The form of a job; what is wrong stands beside its field, all at once. */
+export function JobForm(props: IJobFormProps): React.JSX.Element {
+  const { info, trans } = props;
+  const templates = React.useMemo(
+    () => ({ FieldTemplate: Field, ObjectFieldTemplate: objectTemplate(trans) }),
+    [trans]
+  );
+  return (
+    <div className="jp-mlops-form" aria-busy={props.busy}>
+      {props.others.length > 0 && (
+        <div className="jp-mlops-notice jp-mod-error" role="alert">
+          {props.others.map((problem, index) => (
+            <div key={index}>{problem.message}</div>
+          ))}
+        </div>
+      )}
+      {info.warnings.map((warning, index) => (
+        <div key={index} className="jp-mlops-notice">
+          {warning}
+        </div>
+      ))}
+      {info.parameters.length === 0 && (
+        <p className="jp-mlops-form-hint">
+          {trans.__(
+            'This notebook declares no parameters. Give a cell the tag "parameters", and its variables appear here.'
+          )}
+        </p>
+      )}
+      <FormComponent
+        schema={props.schema}
+        uiSchema={props.uiSchema}
+        validator={validator}
+        formData={props.data as ReadonlyJSONObject}
+        formContext={{ defaultFormData: {} }}
+        extraErrors={props.errors}
+        templates={templates}
+        liveValidate={false}
+        noHtml5Validate
+        showErrorList={false}
+        idPrefix="jp-mlops-form"
+        onChange={event => props.onChange((event.formData ?? {}) as IFormData)}
+        onSubmit={props.onSubmit}
+        onError={props.onSubmit}
+      />
+    </div>
+  );
+}
+
+/** Label, control, help and problems of one field. */
+function Field(props: FieldTemplateProps): React.JSX.Element {
+  const { id, label, schema, rawErrors, children, hidden } = props;
+  if (hidden) {
+    return <div hidden>{children}</div>;
+  }
+  if (schema.type === 'object') {
+    return <>{children}</>;
+  }
+  const help = props.rawDescription;
+  return (
+    <div className="jp-mlops-field" data-type={String(schema.type)} data-invalid={!!rawErrors}>
+      {schema.type !== 'boolean' && <label htmlFor={id}>{label}</label>}
+      <div className="jp-mlops-field-control">{children}</div>
+      {help && schema.type !== 'boolean' && <div className="jp-mlops-field-help">{help}</div>}
+      {rawErrors?.map((error, index) => (
+        <div key={index} className="jp-mlops-field-error" role="alert">
+          {error}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function objectTemplate(trans: TranslationBundle) {
+  return function ObjectFields(props: ObjectFieldTemplateProps): React.JSX.Element {
+    const root = props.idSchema.$id === 'jp-mlops-form';
+    if (!root) {
+      if (!props.properties.length) {
+        return <></>;
+      }
+      return (
+        <fieldset className="jp-mlops-fieldset">
+          <legend>{props.title}</legend>
+          {props.properties.map(property => property.content)}
+        </fieldset>
+      );
+    }
+    const basic = props.properties.filter(property => BASIC.includes(property.name));
+    const more = props.properties.filter(property => !BASIC.includes(property.name));
+    const wrong = more.some(property => hasErrors(props.errorSchema, property.name));
+    return (
+      <>
+        {basic.map(property => property.content)}
+        <details className="jp-mlops-more" open={wrong || undefined}>
+          <summary>{trans.__('More options')}</summary>
+          {more.map(property => property.content)}
+        </details>
+      </>
+    );
+  };
+}
+
+function hasErrors(errors: ErrorSchema | undefined, name: string): boolean {
+  return !!(errors as Record<string, unknown> | undefined)?.[name];
+}

@@ -1,0 +1,179 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Job } from '../api/types';
+import { isTerminal } from '../api/types';
+import { Elapsed, RelativeTime } from './Clock';
+import { jobStateLabel, StateIcon } from './StateBadge';
+
+export interface IHeaderActions {
+  cancel(): void;
+  rerun(): void;
+  rerunWithChanges(): void;
+  openOutput(): void;
+  openMlflow(): void;
+  openSource(): void;
+}
+
+export type Tab = 'notebook' | 'log' | 'parameters' | 'details';
+
+export interface IJobHeaderProps {
+  job: Job;
+  tab: Tab;
+  onTab: (tab: Tab) => void;
+  trusted: boolean;
+  onTrust: () => void;
+  actions: IHeaderActions;
+  trans: TranslationBundle;
+}
+
+/** What it is, where it is, why, and what can be done about it. */
+export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
+  const { job, actions, trans } = props;
+  const ended = isTerminal(job.state);
+  const label = jobStateLabel(job, trans);
+  return (
+    <header className="jp-mlops-header">
+      <div className="jp-mlops-header-line">
+        <StateIcon state={job.state} label={label} />
+        <h2 title={job.notebook}>{job.name}</h2>
+        <span className="jp-mlops-header-state" data-state={job.state} role="status">
+          {label}
+        </span>
+        <span className="jp-mlops-header-meta">
+          {job.attempt > 1 && trans.__('attempt %1', job.attempt) + ' · '}
+          {job.started_at ? (
+            <Elapsed from={job.started_at} to={job.ended_at} trans={trans} />
+          ) : (
+            <RelativeTime epoch={job.created_at} trans={trans} />
+          )}
+          {!ended &&
+            job.progress.total > 0 &&
+            ' · ' + trans.__('%1 of %2 cells', job.progress.done, job.progress.total)}
+          {job.attempts.length > 0 &&
+            job.attempts[job.attempts.length - 1].start.warm &&
+            ' · ' + trans.__('warm start')}
+        </span>
+        <span className="jp-mlops-header-actions">
+          {ended ? (
+            <>
+              <Button label={trans.__('Rerun')} onClick={actions.rerun} />
+              <Button label={trans.__('Rerun with changes…')} onClick={actions.rerunWithChanges} />
+            </>
+          ) : (
+            <Button
+              danger
+              label={trans.__('Cancel')}
+              disabled={job.cancelling}
+              onClick={actions.cancel}
+            />
+          )}
+          <Button
+            label={trans.__('Open output notebook')}
+            disabled={!job.outputs.notebook}
+            onClick={actions.openOutput}
+          />
+          <Button
+            label={trans.__('Open in MLflow')}
+            disabled={!job.tracking.run_id}
+            onClick={actions.openMlflow}
+          />
+        </span>
+      </div>
+      {!ended && (
+        <progress
+          className="jp-mlops-progress"
+          max={Math.max(job.progress.total, 1)}
+          value={job.progress.done}
+          aria-label={trans.__('%1 of %2 cells', job.progress.done, job.progress.total)}
+        />
+      )}
+      {job.state === 'queued' && job.waiting_for && (
+        <div className="jp-mlops-notice">{trans.__('Waiting: %1', job.waiting_for)}</div>
+      )}
+      {job.failure && (
+        <div className="jp-mlops-notice jp-mod-error" role="alert">
+          <strong>{job.failure.message}</strong>
+          {job.failure.hint && <div>{job.failure.hint}</div>}
+          <code>{job.failure.code}</code>
+        </div>
+      )}
+      {job.warnings.map((warning, index) => (
+        <div key={index} className="jp-mlops-notice">
+          {warning}
+        </div>
+      ))}
+      <div className="jp-mlops-tabs">
+        <div role="tablist" aria-label={trans.__('Views of the job')} onKeyDown={arrowKeys(props)}>
+          {tabs(trans).map(([tab, text]) => (
+            <button
+              key={tab}
+              type="button"
+              role="tab"
+              aria-selected={props.tab === tab}
+              tabIndex={props.tab === tab ? 0 : -1}
+              className="jp-mlops-tab"
+              onClick={() => props.onTab(tab)}
+            >
+              {text}
+            </button>
+          ))}
+        </div>
+        {props.tab === 'notebook' && (
+          <button
+            type="button"
+            className="jp-mlops-link"
+            disabled={props.trusted}
+            title={trans.__(
+              'Scripts and HTML in outputs are kept back until you trust this notebook.'
+            )}
+            onClick={props.onTrust}
+          >
+            {props.trusted ? trans.__('Trusted') : trans.__('Not trusted. Trust outputs')}
+          </button>
+        )}
+      </div>
+    </header>
+  );
+}
+
+function tabs(trans: TranslationBundle): [Tab, string][] {
+  return [
+    ['notebook', trans.__('Notebook')],
+    ['log', trans.__('Log')],
+    ['parameters', trans.__('Parameters')],
+    ['details', trans.__('Details')]
+  ];
+}
+
+function arrowKeys(props: IJobHeaderProps) {
+  return (event: React.KeyboardEvent<HTMLDivElement>) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) {
+      return;
+    }
+    event.preventDefault();
+    const all = tabs(props.trans).map(([tab]) => tab);
+    const next = (all.indexOf(props.tab) + step + all.length) % all.length;
+    props.onTab(all[next]);
+    (event.currentTarget.children[next] as HTMLElement).focus();
+  };
+}
+
+function Button(props: {
+  label: string;
+  onClick: () => void;
+  disabled?: boolean;
+  danger?: boolean;
+}): React.JSX.Element {
+  return (
+    <button
+      type="button"
+      className={'jp-mlops-button' + (props.danger ? ' jp-mod-danger' : '')}
+      disabled={props.disabled}
+      onClick={props.onClick}
+    >
+      {props.label}
+    </button>
+  );
+}

@@ -1,0 +1,132 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
+import { MainAreaWidget, IFrame, WidgetTracker } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { reporting } from '../commands';
+import { jobsIcon } from '../icons';
+import { CommandIDs, IJobs } from '../tokens';
+import { JobDocument } from '../widgets/jobDocument';
+
+/** The document of one job, and MLflow's own UI. */
+export const documentPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:document',
+  description: 'Shows one job: the executed notebook as it grows, log, parameters, details.',
+  autoStart: true,
+  requires: [IJobs, IRenderMimeRegistry, IEditorServices, NotebookPanel.IContentFactory],
+  optional: [ILayoutRestorer, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    jobs: IJobs,
+    rendermime: IRenderMimeRegistry,
+    editor: IEditorServices,
+    contentFactory: NotebookPanel.IContentFactory,
+    restorer: ILayoutRestorer | null,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const { commands, shell } = app;
+    const tracker = new WidgetTracker<JobDocument>({ namespace: 'jupyter-mlops-job' });
+    if (restorer) {
+      void restorer.restore(tracker, {
+        command: CommandIDs.openJob,
+        args: widget => ({ id: widget.content.id.replace('jupyter-mlops-content-', '') }),
+        name: widget => widget.id
+      });
+    }
+
+    commands.addCommand(CommandIDs.openJob, {
+      label: trans.__('Open Job'),
+      icon: jobsIcon,
+      describedBy: {
+        args: {
+          type: 'object',
+          required: ['id'],
+          properties: { id: { type: 'string', description: 'The id of the job' } }
+        }
+      },
+      execute: async args => {
+        const hit = app.contextMenuHitTest(node => !!node.dataset.mlopsJob);
+        const id = typeof args.id === 'string' ? args.id : hit?.dataset.mlopsJob;
+        if (!id) {
+          return;
+        }
+        let widget = tracker.find(w => w.id === `jupyter-mlops-job-${id}`);
+        if (!widget) {
+          widget = new JobDocument({
+            id,
+            model: jobs.model,
+            rendermime: rendermime.clone(),
+            contentFactory,
+            mimeTypeService: editor.mimeTypeService,
+            actions: job => ({
+              cancel: () => void commands.execute(CommandIDs.cancelJob, { id: job.id }),
+              rerun: () => void commands.execute(CommandIDs.rerunJob, { id: job.id }),
+              rerunWithChanges: () =>
+                void commands.execute(CommandIDs.rerunJobWithChanges, { id: job.id }),
+              openOutput: () => void commands.execute(CommandIDs.openOutput, { id: job.id }),
+              openMlflow: () => void commands.execute(CommandIDs.openMlflow, { id: job.id }),
+              openSource: () => {
+                const path = job.contents.notebook;
+                if (path) {
+                  void commands.execute('docmanager:open', { path });
+                }
+              }
+            }),
+            trans
+          });
+          await tracker.add(widget);
+          shell.add(widget, 'main', { type: 'Job' });
+        }
+        shell.activateById(widget.id);
+      }
+    });
+
+    commands.addCommand(CommandIDs.openMlflow, {
+      label: args => (args.id ? trans.__('Open Run in MLflow') : trans.__('Open MLflow')),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            id: { type: 'string', description: 'The id of the job whose run is opened' }
+          }
+        }
+      },
+      execute: async args => {
+        const { client } = jobs.model;
+        const hit = app.contextMenuHitTest(node => !!node.dataset.mlopsJob);
+        const id = typeof args.id === 'string' ? args.id : hit?.dataset.mlopsJob;
+        const job = id ? await reporting(client.job(id)) : undefined;
+        const url = client.mlflowUrl(job?.tracking.experiment_id, job?.tracking.run_id);
+        const widgetId = `jupyter-mlops-mlflow-${job?.id ?? 'home'}`;
+        const known = [...shell.widgets('main')].find(w => w.id === widgetId);
+        if (!known) {
+          // Same origin, behind Jupyter's login; MLflow needs its own scripts and storage.
+          const content = new IFrame({
+            sandbox: [
+              'allow-scripts',
+              'allow-same-origin',
+              'allow-forms',
+              'allow-downloads',
+              'allow-popups',
+              'allow-modals'
+            ],
+            loading: 'eager'
+          });
+          content.url = url;
+          content.title.label = job ? trans.__('MLflow: %1', job.name) : trans.__('MLflow');
+          content.title.icon = jobsIcon;
+          content.title.closable = true;
+          const widget = new MainAreaWidget({ content });
+          widget.id = widgetId;
+          widget.toolbar.hide();
+          shell.add(widget, 'main', { type: 'MLflow' });
+        }
+        shell.activateById(widgetId);
+      }
+    });
+  }
+};

@@ -1,0 +1,138 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { RJSFSchema } from '@rjsf/utils';
+
+import { reporting } from '../commands';
+import { runAsJobIcon } from '../icons';
+import { CommandIDs, IJobs } from '../tokens';
+import { JobFormDialog } from '../widgets/formDialog';
+
+/** "Run as Job…" from the toolbar, the palette, the file browser and the Run menu. */
+export const formPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:form',
+  description: 'Runs a notebook as a job.',
+  autoStart: true,
+  requires: [IJobs],
+  optional: [INotebookTracker, IDefaultFileBrowser, ICommandPalette, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    jobs: IJobs,
+    notebooks: INotebookTracker | null,
+    browser: IDefaultFileBrowser | null,
+    palette: ICommandPalette | null,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const { commands } = app;
+    const { client } = jobs.model;
+
+    const selected = (): string | undefined => {
+      for (const item of browser?.selectedItems() ?? []) {
+        if (item.type === 'notebook') {
+          return item.path;
+        }
+      }
+      return undefined;
+    };
+
+    commands.addCommand(CommandIDs.runNotebook, {
+      label: args => (args.toolbar ? '' : trans.__('Run as Job…')),
+      caption: trans.__('Run a snapshot of this notebook as a job'),
+      icon: runAsJobIcon,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            path: { type: 'string', description: 'The notebook; the open one when left out' },
+            browser: { type: 'boolean', description: "Take the file browser's selection" },
+            toolbar: { type: 'boolean', description: 'Show the icon only' }
+          }
+        }
+      },
+      isEnabled: args =>
+        typeof args.path === 'string' ||
+        (args.browser ? !!selected() : !!notebooks?.currentWidget),
+      execute: async args => {
+        const open = notebooks?.currentWidget;
+        const path =
+          typeof args.path === 'string'
+            ? args.path
+            : args.browser
+              ? selected()
+              : open?.context.path;
+        if (!path) {
+          return;
+        }
+        if (open && open.context.path === path && open.context.model.dirty) {
+          // What runs is what the person sees.
+          await open.context.save();
+        }
+        const [info, jobSpec] =
+          (await reporting(
+            Promise.all([client.inspect(localPath(path)), client.jobSpecSchema()])
+          )) ?? [];
+        if (!info || !jobSpec) {
+          return;
+        }
+        const job = await new JobFormDialog({
+          client,
+          jobSpec: jobSpec as RJSFSchema,
+          info,
+          trans
+        }).ask();
+        if (job) {
+          jobs.model.accept(job);
+          await commands.execute(CommandIDs.openJob, { id: job.id });
+        }
+      }
+    });
+
+    commands.addCommand(CommandIDs.rerunJobWithChanges, {
+      label: trans.__('Rerun Job with Changes…'),
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: { id: { type: 'string', description: 'The id of the job' } }
+        }
+      },
+      execute: async args => {
+        const hit = app.contextMenuHitTest(node => !!node.dataset.mlopsJob);
+        const id = typeof args.id === 'string' ? args.id : hit?.dataset.mlopsJob;
+        if (!id) {
+          return;
+        }
+        const found = await reporting(
+          Promise.all([client.job(id), client.jobNotebookInfo(id), client.jobSpecSchema()])
+        );
+        if (!found) {
+          return;
+        }
+        const [rerunOf, info, jobSpec] = found;
+        const job = await new JobFormDialog({
+          client,
+          jobSpec: jobSpec as RJSFSchema,
+          info,
+          rerunOf,
+          trans
+        }).ask();
+        if (job) {
+          jobs.model.accept(job);
+          await commands.execute(CommandIDs.openJob, { id: job.id });
+        }
+      }
+    });
+
+    for (const command of [CommandIDs.runNotebook, CommandIDs.openMlflow]) {
+      palette?.addItem({ command, category: trans.__('Jobs') });
+    }
+  }
+};
+
+/** Without a drive's name: the daemon reads files of the default drive. */
+function localPath(path: string): string {
+  const at = path.indexOf(':');
+  return at < 0 || path.slice(0, at).includes('/') ? path : path.slice(at + 1);
+}

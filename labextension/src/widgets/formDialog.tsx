@@ -1,0 +1,173 @@
+import { Dialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { ReadonlyJSONObject } from '@lumino/coreutils';
+import { UUID } from '@lumino/coreutils';
+import type { RJSFSchema, UiSchema } from '@rjsf/utils';
+import * as React from 'react';
+
+import type { MlopsClient } from '../api/client';
+import { MlopsError } from '../api/client';
+import type { IProblem, Job, JobSpec, NotebookInfo, SpecChanges } from '../api/types';
+import { JobForm } from '../components/JobForm';
+import type { IFormData } from '../form/schema';
+import { formSchema, initialData, toErrors, toSpec } from '../form/schema';
+
+/** The form's content; holds what was typed while the server is asked. */
+class FormBody extends ReactWidget {
+  constructor(private readonly _options: JobFormDialog.IOptions) {
+    super();
+    const { jobSpec, info, trans, rerunOf } = _options;
+    ({ schema: this._schema, uiSchema: this._uiSchema } = formSchema(jobSpec, info, trans));
+    this._data = initialData(info, rerunOf?.spec);
+    this._problems = info.problems as unknown as IProblem[];
+    this.addClass('jp-mlops-formBody');
+  }
+
+  /** Set by the dialog: Enter in a field sends the form. */
+  onSubmit: () => void = () => undefined;
+
+  /** Send; null when something was refused, which then stands beside its field. */
+  async send(): Promise<Job | null> {
+    const { client, info, trans, rerunOf } = this._options;
+    const { spec, problems } = toSpec(this._data, info, trans);
+    if (problems.length) {
+      this._refuse(problems);
+      return null;
+    }
+    this._busy = true;
+    this.update();
+    try {
+      return rerunOf
+        ? await client.rerun(rerunOf.id, changes(spec))
+        : await client.submit({ spec: spec as JobSpec }, this._key);
+    } catch (error) {
+      if (!(error instanceof MlopsError)) {
+        throw error;
+      }
+      this._refuse(
+        error.problems.length
+          ? error.problems
+          : [{ where: '', message: [error.message, error.hint].filter(Boolean).join(' ') }]
+      );
+      return null;
+    } finally {
+      this._busy = false;
+      this.update();
+    }
+  }
+
+  protected render(): React.JSX.Element {
+    const { errors, others } = toErrors(this._problems, this._schema);
+    return (
+      <JobForm
+        info={this._options.info}
+        schema={this._schema}
+        uiSchema={this._uiSchema}
+        data={this._data}
+        errors={errors}
+        others={others}
+        busy={this._busy}
+        onChange={data => {
+          this._data = data;
+          // What is sent now is another request than the one before.
+          this._key = UUID.uuid4();
+          this.update();
+        }}
+        onSubmit={() => this.onSubmit()}
+        trans={this._options.trans}
+      />
+    );
+  }
+
+  private _refuse(problems: readonly IProblem[]): void {
+    this._problems = problems;
+    this.update();
+    window.requestAnimationFrame(() => {
+      this.node
+        .querySelector<HTMLElement>('[data-invalid="true"] input, [role="alert"]')
+        ?.focus();
+    });
+  }
+
+  private _schema: RJSFSchema;
+  private _uiSchema: UiSchema<ReadonlyJSONObject>;
+  private _data: IFormData;
+  private _problems: readonly IProblem[];
+  private _busy = false;
+  private _key = UUID.uuid4();
+}
+
+function changes(spec: Partial<JobSpec>): Partial<SpecChanges> {
+  const { name, parameters, env, retries, timeout } = spec;
+  return Object.fromEntries(
+    Object.entries({ name, parameters, env, retries, timeout }).filter(
+      ([, value]) => value !== undefined
+    )
+  );
+}
+
+/** "Run as Job…": stays open until the server has accepted the job. */
+export class JobFormDialog extends Dialog<Job> {
+  constructor(options: JobFormDialog.IOptions) {
+    const { trans, info, rerunOf } = options;
+    const body = new FormBody(options);
+    super({
+      title: rerunOf
+        ? trans.__('Rerun %1 with changes', rerunOf.name)
+        : trans.__('Run %1 as job', info.notebook.split('/').pop() ?? info.notebook),
+      body,
+      buttons: [
+        Dialog.cancelButton(),
+        Dialog.okButton({ label: rerunOf ? trans.__('Rerun') : trans.__('Run') })
+      ],
+      focusNodeSelector: 'input'
+    });
+    this.addClass('jp-mlops-formDialog');
+    this._form = body;
+    body.onSubmit = () => this.resolve(1);
+  }
+
+  /** The accepted job, or null when the person changed their mind. */
+  async ask(): Promise<Job | null> {
+    const result = await this.launch();
+    return result.button.accept ? this._job : null;
+  }
+
+  resolve(index?: number): void {
+    if (index !== 1 || this._job) {
+      super.resolve(index);
+      return;
+    }
+    if (this._sending) {
+      return;
+    }
+    this._sending = true;
+    void this._form
+      .send()
+      .then(job => {
+        if (job) {
+          this._job = job;
+          super.resolve(1);
+        }
+      })
+      .finally(() => {
+        this._sending = false;
+      });
+  }
+
+  private _form: FormBody;
+  private _job: Job | null = null;
+  private _sending = false;
+}
+
+export namespace JobFormDialog {
+  export interface IOptions {
+    client: MlopsClient;
+    jobSpec: RJSFSchema;
+    info: NotebookInfo;
+    /** The job that is run again with changes. */
+    rerunOf?: Job;
+    trans: TranslationBundle;
+  }
+}

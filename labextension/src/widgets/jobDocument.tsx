@@ -1,0 +1,194 @@
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
+import type { StaticNotebook } from '@jupyterlab/notebook';
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import { Signal } from '@lumino/signaling';
+import { Panel, StackedPanel } from '@lumino/widgets';
+import * as React from 'react';
+
+import { MlopsError } from '../api/client';
+import type { Job } from '../api/types';
+import { Details, Parameters } from '../components/JobDetails';
+import type { IHeaderActions, Tab } from '../components/JobHeader';
+import { JobHeader } from '../components/JobHeader';
+import { jobsIcon } from '../icons';
+import { ExecutionModel } from '../model/execution';
+import type { JobsModel } from '../model/jobs';
+import { ExecutedNotebook } from './executed';
+import { JobLog } from './log';
+
+/** One job in the main area. */
+export class JobDocument extends MainAreaWidget<JobContent> {
+  constructor(options: JobContent.IOptions) {
+    super({ content: new JobContent(options) });
+    this.id = `jupyter-mlops-job-${options.id}`;
+    this.title.icon = jobsIcon;
+    this.title.closable = true;
+    this.title.label = options.trans.__('Job');
+    this.toolbar.hide();
+    this.content.jobChanged.connect((_, job) => {
+      this.title.label = job.name;
+      this.title.caption = `${job.name} — ${job.id}`;
+    });
+  }
+}
+
+export class JobContent extends Panel {
+  constructor(private readonly _options: JobContent.IOptions) {
+    super();
+    this.id = `jupyter-mlops-content-${_options.id}`;
+    this.addClass('jp-mlops-job');
+    const { model, id, trans } = _options;
+    this._execution = new ExecutionModel(model.client, model.stream, id);
+    this._notebook = new ExecutedNotebook({ ..._options, model: this._execution });
+    this._log = new JobLog(model.client, id, trans);
+    const parameters = this._view(job => <Parameters job={job} trans={trans} />);
+    const details = this._view(job => <Details job={job} trans={trans} />);
+    this._views = { notebook: this._notebook, log: this._log, parameters, details };
+    this.addWidget(this._header());
+    const stack = new StackedPanel();
+    stack.addClass('jp-mlops-job-body');
+    Object.values(this._views).forEach(view => stack.addWidget(view));
+    this.addWidget(stack);
+    this._show('notebook');
+    model.changed.connect(this._onModel, this);
+    this._execution.ended.connect((_, job) => model.accept(job));
+    this._execution.notebookChanged.connect((_, notebook) => {
+      if (!notebook) {
+        this._log.reset();
+      }
+    });
+    void this._start();
+  }
+
+  /** The newest reading of the job. */
+  get jobChanged(): Signal<this, Job> {
+    return this._jobChanged;
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._options.model.changed.disconnect(this._onModel, this);
+      super.dispose();
+      this._execution.dispose();
+      Signal.clearData(this);
+    }
+  }
+
+  protected onActivateRequest(msg: Message): void {
+    super.onActivateRequest(msg);
+    this.node.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus();
+  }
+
+  private async _start(): Promise<void> {
+    const { model, id } = this._options;
+    try {
+      this._take(model.get(id) ?? (await model.client.job(id)));
+    } catch (error) {
+      if (!(error instanceof MlopsError)) {
+        throw error;
+      }
+      this._error = error;
+      this._changed.emit();
+      return;
+    }
+    model.start();
+    await this._execution.start();
+  }
+
+  private _onModel(): void {
+    const job = this._options.model.get(this._options.id);
+    if (job && (!this._job || job.version > this._job.version)) {
+      this._take(job);
+    }
+  }
+
+  private _take(job: Job): void {
+    this._job = job;
+    this._jobChanged.emit(job);
+    this._changed.emit();
+    if (this._tab === 'log') {
+      void this._log.refresh();
+    }
+  }
+
+  private _show(tab: Tab): void {
+    this._tab = tab;
+    for (const [name, view] of Object.entries(this._views)) {
+      view.setHidden(name !== tab);
+    }
+    if (tab === 'log') {
+      void this._log.refresh();
+    }
+    this._changed.emit();
+  }
+
+  private _header(): ReactWidget {
+    const { trans, actions } = this._options;
+    const header = ReactWidget.create(
+      <UseSignal signal={this._changed}>
+        {() =>
+          this._job ? (
+            <JobHeader
+              job={this._job}
+              tab={this._tab}
+              onTab={tab => this._show(tab)}
+              trusted={this._notebook.trusted}
+              onTrust={() => {
+                this._notebook.trust();
+                this._changed.emit();
+              }}
+              actions={actions(this._job)}
+              trans={trans}
+            />
+          ) : this._error ? (
+            <div className="jp-mlops-notice jp-mod-error" role="alert">
+              {this._error.status === 404
+                ? trans.__('This job has been deleted.')
+                : this._error.message}
+            </div>
+          ) : (
+            <div className="jp-mlops-header" role="status">
+              {trans.__('Loading…')}
+            </div>
+          )
+        }
+      </UseSignal>
+    );
+    header.addClass('jp-mlops-job-header');
+    return header;
+  }
+
+  private _view(render: (job: Job) => React.JSX.Element): ReactWidget {
+    return ReactWidget.create(
+      <UseSignal signal={this._changed}>
+        {() => (this._job ? render(this._job) : null)}
+      </UseSignal>
+    );
+  }
+
+  private _job: Job | null = null;
+  private _error: MlopsError | null = null;
+  private _tab: Tab = 'notebook';
+  private _execution: ExecutionModel;
+  private _notebook: ExecutedNotebook;
+  private _log: JobLog;
+  private _views: Record<Tab, ReactWidget | ExecutedNotebook | JobLog>;
+  private _jobChanged = new Signal<this, Job>(this);
+  private _changed = new Signal<this, void>(this);
+}
+
+export namespace JobContent {
+  export interface IOptions {
+    id: string;
+    model: JobsModel;
+    rendermime: IRenderMimeRegistry;
+    contentFactory: StaticNotebook.IContentFactory;
+    mimeTypeService: IEditorMimeTypeService;
+    actions: (job: Job) => IHeaderActions;
+    trans: TranslationBundle;
+  }
+}
