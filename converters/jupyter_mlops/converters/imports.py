@@ -112,7 +112,8 @@ def _found(source: str) -> Found:
         names = tuple(_plain_imports(neutral))
         return Found(anywhere=names, uses_file="__file__" in neutral, runs=runs)
     changed_at = _first_change(source, tree)
-    certain, late = [], []
+    certain: list[str] = []
+    late: list[str] = []
     for name, line in _certain(tree.body):
         (late if changed_at is not None and line > changed_at else certain).append(name)
     anywhere = [*_anywhere(tree), *_LOAD_EXT.findall(source)]

@@ -643,16 +643,14 @@ def _problem(where: str, expected: str, found: object) -> Problem:
 def _kind(value: object) -> str:
     if value is None:
         return "null"
-    for kind, name in (
+    named: tuple[tuple[type | tuple[type, ...], str], ...] = (
         (bool, "true or false"),
         (str, "a string"),
-        (int | float, "a number"),
+        ((int, float), "a number"),
         (list, "a list"),
         (dict, "an object"),
-    ):
-        if isinstance(value, kind):  # type: ignore[arg-type]
-            return name
-    return type(value).__name__
+    )
+    return next((name for kind, name in named if isinstance(value, kind)), type(value).__name__)
 
 
 def shown(path: str) -> str:

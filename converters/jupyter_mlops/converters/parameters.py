@@ -132,7 +132,7 @@ def inject(
     source = injected_source(language or notebook.language or "python", parameters)
     cells = list(notebook.cells)
     taken = {cell.get("id") for cell in cells}
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "execution_count": None,
         "id": next(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 
 from jupyter_mlops.jobs.model import Kernel
@@ -10,6 +11,7 @@ from jupyter_mlops.jobs.model import Kernel
 NOTEBOOK = "notebook.ipynb"
 CODE = "code"
 VALUES = "values.pkl"
+LINKS = "links.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,15 @@ class Snapshot:
     kernel: Kernel
     #: Local modules: path below `code/` with forward slashes → content.
     code: dict[str, bytes] = field(default_factory=dict)
+    #: What stays in place beside or inside them: path below `code/` → absolute path.
+    links: dict[str, str] = field(default_factory=dict)
     #: Pickled dict of the variables taken along.
     values: bytes | None = None
     #: Top-level modules that its cells import, worth preloading.
     imports: tuple[str, ...] = ()
+    #: Modules that it imports only after changing the environment or `sys.path`: a parent in which
+    #: one of these is loaded would not behave like a fresh kernel.
+    held_back: tuple[str, ...] = ()
     git_commit: str | None = None
     git_dirty: bool | None = None
     warnings: tuple[str, ...] = ()
@@ -39,6 +46,8 @@ class Snapshot:
         """Path in `bundle/` → content."""
         found = {NOTEBOOK: self.notebook}
         found |= {f"{CODE}/{path}": content for path, content in self.code.items()}
+        if self.links:
+            found[LINKS] = json.dumps(self.links, sort_keys=True).encode()
         if self.values is not None:
             found[VALUES] = self.values
         return found
