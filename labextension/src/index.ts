@@ -3,6 +3,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { documentPlugin } from './plugins/document';
 import { formPlugin } from './plugins/form';
 import { modelPlugin } from './plugins/model';
+import { outputPlugin } from './plugins/output';
 import { panelPlugin } from './plugins/panel';
 import { statusPlugin } from './plugins/status';
 
@@ -14,6 +15,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   panelPlugin,
   documentPlugin,
   formPlugin,
+  outputPlugin,
   statusPlugin
 ];
 

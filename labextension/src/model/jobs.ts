@@ -68,6 +68,11 @@ export class JobsModel implements IDisposable {
     return this._changed;
   }
 
+  /** A newer reading of a job, whether or not the filter shows it. */
+  get jobChanged(): ISignal<this, Job> {
+    return this._jobChanged;
+  }
+
   /** A job became terminal while we were looking. */
   get ended(): ISignal<this, Job> {
     return this._ended;
@@ -103,6 +108,7 @@ export class JobsModel implements IDisposable {
         return;
       }
       this._jobs = new Map(list.jobs.map(job => [job.id, job]));
+      [...list.jobs, ...running.jobs].forEach(job => this._jobChanged.emit(job));
       const active = new Set(running.jobs.map(job => job.id));
       for (const id of this._active) {
         if (!active.has(id)) {
@@ -150,6 +156,7 @@ export class JobsModel implements IDisposable {
     if (known && known.version > job.version) {
       return;
     }
+    this._jobChanged.emit(job);
     if (isTerminal(job.state)) {
       if (this._active.delete(job.id)) {
         this._ended.emit(job);
@@ -220,6 +227,7 @@ export class JobsModel implements IDisposable {
   private async _announce(id: string): Promise<void> {
     try {
       const job = await this.client.job(id);
+      this._jobChanged.emit(job);
       if (isTerminal(job.state)) {
         this._ended.emit(job);
       }
@@ -272,6 +280,7 @@ export class JobsModel implements IDisposable {
   private _recount: Debouncer;
   private _isDisposed = false;
   private _changed = new Signal<this, void>(this);
+  private _jobChanged = new Signal<this, Job>(this);
   private _ended = new Signal<this, Job>(this);
 }
 

@@ -54,7 +54,7 @@ export class JobContent extends Panel {
     Object.values(this._views).forEach(view => stack.addWidget(view));
     this.addWidget(stack);
     this._show('notebook');
-    model.changed.connect(this._onModel, this);
+    model.jobChanged.connect(this._onJob, this);
     this._execution.ended.connect((_, job) => model.accept(job));
     this._execution.notebookChanged.connect((_, notebook) => {
       if (!notebook) {
@@ -71,7 +71,7 @@ export class JobContent extends Panel {
 
   dispose(): void {
     if (!this.isDisposed) {
-      this._options.model.changed.disconnect(this._onModel, this);
+      this._options.model.jobChanged.disconnect(this._onJob, this);
       super.dispose();
       this._execution.dispose();
       Signal.clearData(this);
@@ -99,9 +99,8 @@ export class JobContent extends Panel {
     await this._execution.start();
   }
 
-  private _onModel(): void {
-    const job = this._options.model.get(this._options.id);
-    if (job && (!this._job || job.version > this._job.version)) {
+  private _onJob(_: JobsModel, job: Job): void {
+    if (job.id === this._options.id && (!this._job || job.version > this._job.version)) {
       this._take(job);
     }
   }
