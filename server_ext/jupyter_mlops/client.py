@@ -127,6 +127,10 @@ class Client(Caller):
         response = self._answer("GET", f"/jobs/{_segment(job_id)}/html", timeout=timeout)
         return self._finish(response, timeout)
 
+    def render_html(self, job_id: str, timeout: float | None = None) -> None:
+        """Have the HTML rendered if it isn't there yet; nothing of it is fetched."""
+        self._answer("GET", f"/jobs/{_segment(job_id)}/html", timeout=timeout).connection.close()
+
     def inspect(self, notebook: str) -> Json:
         """What a notebook declares, and what would refuse its submit: a `NotebookInfo`."""
         return self._json("POST", "/notebooks/inspect", body={"notebook": notebook})

@@ -1,0 +1,1 @@
+"""What `jupyter mlops doctor` checks: each check returns findings and changes nothing."""

@@ -1,0 +1,45 @@
+"""Errors as a person sees them: what, where, what to do. Never a traceback."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from jupyter_mlops import paths
+from jupyter_mlops.cli.console import Console, clean, one_line
+from jupyter_mlops.errors import MlopsError
+
+#: Exit code of an error in the command line itself (EX_SOFTWARE).
+EXIT_UNEXPECTED = 70
+_LOG_MAX = 1024 * 1024
+
+
+def show_error(console: Console, error: MlopsError) -> None:
+    """Print an error on stderr."""
+    detail = clean(error.detail)
+    console.warn(one_line(error.title), detail)
+    for problem in error.problems:
+        where, message = one_line(problem.get("where", "")), clean(problem.get("message", ""))
+        line = f"{where}: {message}" if where else message
+        if message and message not in detail:
+            console.note(f"  - {line}")
+    if error.hint:
+        console.note(f"  {clean(error.hint)}")
+
+
+def log_unexpected(error: BaseException) -> str:
+    """Append the traceback to the command line's log; its path, or "" where that can't be."""
+    import traceback
+
+    path = paths.data_dir() / "cli.log"
+    text = "".join(traceback.format_exception(error))
+    try:
+        paths.private_dir(paths.data_dir())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        if path.exists() and path.stat().st_size > _LOG_MAX:
+            flags |= os.O_TRUNC
+        with open(os.open(path, flags, 0o600), "a", encoding="utf-8", errors="replace") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n{text}\n")
+    except (OSError, MlopsError):
+        return ""  # the one line that follows says so
+    return str(path)

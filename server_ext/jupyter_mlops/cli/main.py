@@ -1,0 +1,112 @@
+"""`jupyter mlops`: from the command line to an exit code. Never a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import cast
+
+from jupyter_mlops.cli.console import Console, one_line
+from jupyter_mlops.cli.options import PROGRAM, Given, Verb, near_verb, parse
+from jupyter_mlops.cli.verbs import VERBS
+from jupyter_mlops.errors import InvalidInput, MlopsError
+
+Handler = Callable[[Given, Console], int]
+_GLOBAL = ("--json", "--debug")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit codes are in docs/cli.md."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    asked_before = words[: words.index("--")] if "--" in words else words
+    console = Console(json="--json" in asked_before)
+    try:
+        return _dispatch(words, console)
+    except MlopsError as error:
+        return _tell(console, error)
+    except KeyboardInterrupt:
+        console.note("Interrupted.")
+        return 130
+    except Exception as error:  # the last net: a person gets one line, the log the rest
+        return _unexpected(console, error, debug="--debug" in asked_before)
+
+
+def _dispatch(words: list[str], console: Console) -> int:
+    before: list[str] = []
+    while words and words[0] in _GLOBAL:
+        before.append(words.pop(0))
+    if not words or words[0] in ("-h", "--help"):
+        from jupyter_mlops.cli.help import overview
+
+        overview(console)
+        return 0
+    if words[0] == "--version":
+        _version(console)
+        return 0
+    verb, rest = _verb(words)
+    given = parse(verb, [*before, *rest])
+    if given.flag("help"):
+        from jupyter_mlops.cli.help import show_help
+
+        about = Given(verb)
+        about.positional = [verb.name]
+        return show_help(about, console)
+    module, _, function = verb.handler.partition(":")
+    handler = getattr(import_module(f"jupyter_mlops.cli.{module}"), function)
+    return cast("Handler", handler)(given, console)
+
+
+def _verb(words: list[str]) -> tuple[Verb, list[str]]:
+    two = " ".join(words[:2])
+    for verb in VERBS:
+        if verb.name == two:
+            return verb, words[2:]
+        if verb.name == words[0]:
+            return verb, words[1:]
+    family = [verb.name for verb in VERBS if verb.name.startswith(f"{words[0]} ")]
+    if family:
+        raise InvalidInput(
+            f"{words[0]} needs to know what to do.", hint=f"One of: {', '.join(family)}."
+        )
+    raise InvalidInput(
+        f"There is no verb {one_line(words[0])[:80]!r}.{near_verb(words[0], VERBS)}",
+        hint=f"`{PROGRAM} help` lists them.",
+    )
+
+
+def _version(console: Console) -> None:
+    from jupyter_mlops.starting import own_version
+
+    if console.json:
+        console.data(f'{{"version": "{own_version()}"}}\n')
+    else:
+        console.say(f"jupyter-mlops {own_version()}")
+
+
+def _tell(console: Console, error: MlopsError) -> int:
+    from jupyter_mlops.cli.errors import show_error
+
+    if console.json:
+        import json
+
+        console.data(json.dumps({"error": error.to_problem()}) + "\n")
+    show_error(console, error)
+    return error.exit_code
+
+
+def _unexpected(console: Console, error: Exception, *, debug: bool) -> int:
+    from jupyter_mlops.cli.errors import EXIT_UNEXPECTED, log_unexpected
+
+    if debug:
+        import traceback
+
+        console.note("".join(traceback.format_exception(error)).rstrip())
+    where = log_unexpected(error)
+    kept = f"Its traceback is in {where}." if where else "--debug shows its traceback."
+    console.note(f"Unexpected {type(error).__name__}: {one_line(error)[:300]}. {kept}")
+    return EXIT_UNEXPECTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

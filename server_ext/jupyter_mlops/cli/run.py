@@ -1,0 +1,177 @@
+"""`run`, `rerun` and `attach`: submit, follow, say how it ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from jupyter_mlops.cli import render
+from jupyter_mlops.cli.console import Console, one_line
+from jupyter_mlops.cli.options import Given
+from jupyter_mlops.cli.progress import REDRAW, Painter, View, painter
+from jupyter_mlops.cli.resolve import resolve
+from jupyter_mlops.cli.spec import (
+    Parameters,
+    Problems,
+    declared_types,
+    job_spec,
+    previous_types,
+    spec_changes,
+)
+from jupyter_mlops.client import Client
+from jupyter_mlops.errors import MlopsError
+
+EXIT_OF_STATE = {"succeeded": 0, "failed": 1, "cancelled": 8}
+EXIT_DETACHED = 130
+#: Seconds to wait, after a job's end, for its HTML and for MLflow.
+SETTLE = 15.0
+#: How often a waiting job is read again, in seconds: its events say nothing of why it waits.
+_REFRESH = 1.0
+
+Job = dict[str, Any]
+
+
+def run(given: Given, console: Console) -> int:
+    """Submit a notebook and follow the job."""
+    problems = Problems()
+    spec = job_spec(given, problems)
+    parameters = Parameters(given, problems)
+    problems.check(given)
+    client = Client()
+    try:
+        types = declared_types(client, spec["notebook"]) if parameters.ambiguous else {}
+        spec["parameters"] = parameters.resolve(types, problems)
+        problems.check(given)
+        job = client.submit(spec, idempotency_key=given.text("idempotency-key"))
+    except KeyboardInterrupt:
+        return _interrupted(console)
+    return _accepted(given, console, client, job)
+
+
+def rerun(given: Given, console: Console) -> int:
+    """Submit a job again, with changes, and follow the new one."""
+    problems = Problems()
+    changes = spec_changes(given, problems)
+    parameters = Parameters(given, problems)
+    problems.check(given)
+    client = Client()
+    try:
+        job_id = resolve(client, given.positional[0])
+        types = previous_types(client, client.job(job_id)) if parameters.ambiguous else {}
+        changes["parameters"] = parameters.resolve(types, problems)
+        problems.check(given)
+        job = client.rerun(job_id, changes)
+    except KeyboardInterrupt:
+        return _interrupted(console)
+    return _accepted(given, console, client, job)
+
+
+def attach(given: Given, console: Console) -> int:
+    """Follow a job that was submitted before."""
+    client = Client()
+    job = client.job(resolve(client, given.positional[0]))
+    return _follow(given, console, client, job, stream=console.json)
+
+
+def _accepted(given: Given, console: Console, client: Client, job: Job) -> int:
+    if not given.flag("detach"):
+        return _follow(given, console, client, job)
+    if console.json:
+        console.data(json.dumps(job) + "\n")
+    elif console.tty:
+        console.say(f"{console.paint(one_line(job['name']), 'bold')} is submitted: {job['id']}")
+        render.next_steps(console, job)
+    else:
+        console.say(job["id"])  # for `id=$(jupyter mlops run … --detach)`
+    return 0
+
+
+def _interrupted(console: Console) -> int:
+    console.note(
+        "Interrupted before the daemon had acknowledged the job: it may have been accepted.\n"
+        "  `jupyter mlops jobs` shows whether it was."
+    )
+    return EXIT_DETACHED
+
+
+def _follow(
+    given: Given, console: Console, client: Client, job: Job, *, stream: bool = False
+) -> int:
+    """Follow a job to its end; with `stream`, its events go to stdout as NDJSON."""
+    view = View(job)
+    shown = painter(console, quiet=given.flag("quiet") or stream)
+    try:
+        if job["state"] in EXIT_OF_STATE and not stream:
+            ended = job
+        else:
+            ended = _watch(console, client, view, shown, stream=stream)
+        if console.live or given.flag("wait-html"):
+            view.state, view.total = "writing HTML", 0
+            view.take({"type": "note", "text": ""})
+            shown.update(view, None)
+            ended = settle(client, ended)
+    except KeyboardInterrupt:
+        shown.end()
+        return _detached(console, view, stream=stream)
+    shown.end()
+    if stream:
+        console.data(json.dumps({"type": "job", "job": ended}) + "\n")
+    elif console.json:
+        console.data(json.dumps(ended) + "\n")
+    else:
+        render.ending(console, ended)
+    return EXIT_OF_STATE[ended["state"]]
+
+
+def _watch(console: Console, client: Client, view: View, shown: Painter, *, stream: bool) -> Job:
+    shown.update(view, None)
+    read_at = time.monotonic()
+    first = 1 if stream and view.attempt else None
+    for event in client.follow(view.job["id"], attempt=first, tick=REDRAW):
+        if event is not None:
+            if event.get("type") == "job":
+                ended: Job = event["job"]
+                return ended
+            view.take(event)
+            if stream:
+                console.data(json.dumps(event) + "\n")
+        elif view.waiting and time.monotonic() - read_at >= _REFRESH:
+            view.refresh(client.job(view.job["id"]))
+            read_at = time.monotonic()
+        shown.update(view, event)
+    raise AssertionError("the events of a job end with the job")
+
+
+def settle(client: Client, job: Job, limit: float = SETTLE) -> Job:
+    """The job once its HTML is written and MLflow holds its run, or after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    if not job["outputs"].get("html") and job["outputs"].get("notebook"):
+        try:
+            client.render_html(job["id"], limit)
+        except MlopsError:
+            # A notebook that can't be rendered is no failure of the job; what is there is shown.
+            deadline = min(deadline, time.monotonic())
+    pause = 0.01
+    while True:
+        job = client.job(job["id"])
+        tracking = job["tracking"]
+        tracked = tracking["synced"] or tracking["detail"]
+        if (tracked and job["outputs"].get("html")) or time.monotonic() >= deadline:
+            return job
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+def _detached(console: Console, view: View, *, stream: bool) -> int:
+    job_id = view.job["id"]
+    if view.state in EXIT_OF_STATE:
+        return EXIT_OF_STATE[view.state]
+    if console.json and not stream:
+        console.data(json.dumps(view.job) + "\n")
+    console.note(
+        f"The job goes on: {view.name}, {job_id}.\n"
+        f"  Follow it: jupyter mlops attach {job_id}\n"
+        f"  Stop it:   jupyter mlops cancel {job_id}"
+    )
+    return EXIT_DETACHED
