@@ -11,15 +11,11 @@ import re
 import warnings
 
 #: Cell magics whose body is Python that runs in the notebook's own namespace.
-PYTHON_CELL_MAGICS = frozenset(
-    {"time", "timeit", "capture", "prun", "mlops", "memit", "mprun"}
-)
+PYTHON_CELL_MAGICS = frozenset({"time", "timeit", "capture", "prun", "mlops", "memit", "mprun"})
 
 _CELL_MAGIC = re.compile(r"\s*%%(?P<name>[^\W\d]\w*)(?P<line>.*)")
 _LINE_MAGIC = re.compile(r"(?P<indent>\s*)(?:%[^\W\d%]|!|\?{1,2}\s*[%\w]|[,;/][^\W\d])")
-_ASSIGNED = re.compile(
-    r"(?P<indent>\s*)(?P<target>[^\W\d][\w.,\s\[\]'\"]*?)\s*=\s*(?:%[^\W\d]|!)"
-)
+_ASSIGNED = re.compile(r"(?P<indent>\s*)(?P<target>[^\W\d][\w.,\s\[\]'\"]*?)\s*=\s*(?:%[^\W\d]|!)")
 _HELP = re.compile(
     r"(?P<indent>\s*)%{0,2}[^\W\d][\w.*]*(?:\[[^\]]*\])?[\w.*]*\s*\?{1,2}\s*(?:#.*)?"
 )
@@ -118,9 +114,7 @@ def _closing(line: str, position: int, quotes: str) -> int:
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree of plain Python, None where it has none."""
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # "\d" in a string is the notebook's affair, not our log's
+        with warnings.catch_warnings():  # "\d" in a string is the notebook's affair, not our log's
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -35,9 +35,7 @@ _PLAIN_IMPORT = re.compile(
     re.MULTILINE,
 )
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_ENVIRON_METHODS = frozenset(
-    {"update", "setdefault", "pop", "clear", "popitem", "__setitem__"}
-)
+_ENVIRON_METHODS = frozenset({"update", "setdefault", "pop", "clear", "popitem", "__setitem__"})
 _PATH_METHODS = frozenset({"insert", "append", "extend", "remove", "pop", "clear"})
 
 
@@ -122,9 +120,7 @@ def _found(source: str) -> Found:
         late=tuple(dict.fromkeys(late)),
         changes=changed_at is not None,
         anywhere=tuple(dict.fromkeys(anywhere)),
-        uses_file=any(
-            isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(tree)
-        ),
+        uses_file=any(isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(tree)),
         uses_path=any(_changes_path(node) for node in ast.walk(tree)),
         runs=runs,
     )
@@ -222,9 +218,7 @@ def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
 
 def _changes_environment(node: ast.AST) -> bool:
     if isinstance(node, ast.Subscript):
-        return _is_named(node.value, "environ") and isinstance(
-            node.ctx, ast.Store | ast.Del
-        )
+        return _is_named(node.value, "environ") and isinstance(node.ctx, ast.Store | ast.Del)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         method, owner = node.func.attr, node.func.value
         if method in ("putenv", "unsetenv", "load_dotenv"):

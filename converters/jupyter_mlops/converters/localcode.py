@@ -46,9 +46,7 @@ class LocalCode:
     warnings: list[str] = field(default_factory=list)
 
 
-def local_code(
-    sources: Iterable[str], directory: Path, *, root: Path | None = None
-) -> LocalCode:
+def local_code(sources: Iterable[str], directory: Path, *, root: Path | None = None) -> LocalCode:
     """The code beside a notebook that its cells (`sources`) import, transitively.
 
     With `root`, nothing whose real path lies outside it is read; it stays in place.
@@ -96,9 +94,7 @@ class _Collector:
                 self._seen.add(name)
                 self._take(name)
         self.code.imports = [
-            name
-            for name in self._certain
-            if name.partition(".")[0] not in self.code.modules
+            name for name in self._certain if name.partition(".")[0] not in self.code.modules
         ]
         if self._uses_file and self.code.files:
             self._link_neighbours()
@@ -140,9 +136,7 @@ class _Collector:
         room = MAX_BYTES - self._bytes
         linked = _largest_data(sizes, room)
         if linked is None:
-            self._left_in_place(
-                f"{name}/", f"its code is larger than {MAX_BYTES // 2**20} MB"
-            )
+            self._left_in_place(f"{name}/", f"its code is larger than {MAX_BYTES // 2**20} MB")
             return
         copied: dict[str, bytes] = {}
         try:
@@ -204,17 +198,18 @@ def _walk(place: Path, name: str) -> tuple[dict[str, int], dict[str, str]] | Non
     """Sizes of the regular files below `place` and links to directories; None for too many."""
     sizes: dict[str, int] = {}
     links: dict[str, str] = {}
-    for parent, directories, files in os.walk(place):
-        relative = Path(name, os.path.relpath(parent, place)).as_posix()
+    for walked, directories, files in os.walk(place):
+        parent = Path(walked)
+        relative = (name / parent.relative_to(place)).as_posix()
         for directory in list(directories):
             if directory.startswith(".") or directory in _LEFT_OUT:
                 directories.remove(directory)
-            elif os.path.islink(os.path.join(parent, directory)):
+            elif (parent / directory).is_symlink():
                 directories.remove(directory)
-                target = os.path.realpath(os.path.join(parent, directory))
+                target = os.path.realpath(parent / directory)
                 links[f"{relative}/{directory}"] = target
         for filename in files:
-            found = _regular(os.path.join(parent, filename))
+            found = _regular(parent / filename)
             if found is not None and not filename.startswith("."):
                 sizes[f"{relative}/{filename}"] = found.st_size
         if len(sizes) > MAX_FILES:
@@ -254,9 +249,9 @@ def _is_file(path: Path) -> bool:
     return _regular(path) is not None
 
 
-def _regular(path: str | Path) -> os.stat_result | None:
+def _regular(path: Path) -> os.stat_result | None:
     try:
-        found = os.stat(path)
+        found = path.stat()
     except (OSError, ValueError):
         return None
     return found if stat.S_ISREG(found.st_mode) else None

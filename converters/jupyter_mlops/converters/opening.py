@@ -32,7 +32,7 @@ def read_regular(path: Path, *, root: Path | None = None, limit: int) -> bytes:
     """
     # O_NONBLOCK: opening a pipe must not wait for somebody who writes into it.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(21, "Is a directory", str(path))
@@ -51,11 +51,9 @@ def _real_path(descriptor: int, path: Path) -> Path:
         raw = fcntl.fcntl(descriptor, fcntl.F_GETPATH, b"\0" * 1024)
         return Path(os.fsdecode(raw.rstrip(b"\0")))
     try:
-        return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-    except (
-        FileNotFoundError
-    ):  # no /proc: resolve, and make sure that it is the same file
+        return Path(f"/proc/self/fd/{descriptor}").readlink()
+    except FileNotFoundError:  # no /proc: resolve, and make sure that it is the same file
         real = Path(os.path.realpath(path))
-        if not os.path.samestat(os.stat(real), os.fstat(descriptor)):
+        if not os.path.samestat(real.stat(), os.fstat(descriptor)):
             raise Outside(1, "Exchanged while it was opened", str(path)) from None
         return real

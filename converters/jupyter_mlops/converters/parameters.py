@@ -1,4 +1,4 @@
-"""The parameters of a notebook: what its `parameters` cell declares, and the cell that sets them.
+r"""The parameters of a notebook: what its `parameters` cell declares, and the cell that sets them.
 
     declared_parameters(notebook)                    # [Declared(name, type, default, …)]
     check_parameters(values, declared, language)     # (problems, warnings)
@@ -15,9 +15,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from jupyter_mlops.converters.declared import Declared, declared_in
-from jupyter_mlops.converters.literals import Unwritable, dialect_of, languages
-from jupyter_mlops.converters.notebook import Notebook, Problem
+from jupyter_mlops.converters.declared import Declared
+from jupyter_mlops.converters.declared_lines import line_parameters
+from jupyter_mlops.converters.declared_python import python_parameters
+from jupyter_mlops.converters.dialects import dialect_of, languages
+from jupyter_mlops.converters.notebook import Notebook
+from jupyter_mlops.converters.notebook_check import Problem
+from jupyter_mlops.converters.quoting import Unwritable
 from jupyter_mlops.errors import InvalidInput
 
 #: Tag of the cell that declares parameters, and of the one that sets them.
@@ -30,9 +34,7 @@ def parameters_cell(notebook: Notebook) -> int | None:
     return _tagged(notebook, PARAMETERS_TAG)
 
 
-def declared_parameters(
-    notebook: Notebook, language: str | None = None
-) -> list[Declared]:
+def declared_parameters(notebook: Notebook, language: str | None = None) -> list[Declared]:
     """What the `parameters` cell declares, in its order; `language` when it isn't the notebook's.
 
     A name assigned twice is reported once, with its last default, as papermill does.
@@ -42,6 +44,23 @@ def declared_parameters(
         return []
     source: str = notebook.cells[index]["source"]
     return declared_in(source, language or notebook.language or "python")
+
+
+def declared_in(source: str, language: str) -> list[Declared]:
+    """The parameters that the source of a `parameters` cell declares, in the order of the cell.
+
+    A name assigned more than once counts with its last assignment. Source that can't be read
+    declares nothing.
+    """
+    found = (
+        python_parameters(source)
+        if language.lower() in ("python", "ipython")
+        else line_parameters(source, language)
+    )
+    last: dict[str, Declared] = {}
+    for one in found:
+        last[one.name] = one
+    return list(last.values())
 
 
 def check_parameters(
@@ -75,9 +94,7 @@ def check_parameters(
         except Unwritable as error:
             problems.append({"where": where, "message": str(error)})
     if values and not declared:
-        warnings.append(
-            'The notebook has no cell tagged "parameters": the values are set before its first cell.'
-        )
+        warnings.append('No cell is tagged "parameters": the values are set before the first cell.')
     return problems, warnings
 
 
@@ -96,9 +113,7 @@ def injected_source(language: str, parameters: Mapping[str, Any]) -> str:
         )
     if dialect.name == "Python" and "float" in parameters:
         # A parameter of that name hides the function which NaN is usually written with.
-        dialect = replace(
-            dialect, nan="(1e999 - 1e999)", infinity="1e999", minus_infinity="-1e999"
-        )
+        dialect = replace(dialect, nan="(1e999 - 1e999)", infinity="1e999", minus_infinity="-1e999")
     lines = [dialect.comment.format(text="Parameters")]
     problems: list[Problem] = []
     for name, value in parameters.items():
@@ -135,11 +150,7 @@ def inject(
     cell: dict[str, Any] = {
         "cell_type": "code",
         "execution_count": None,
-        "id": next(
-            made
-            for n in range(len(cells) + 1)
-            if (made := f"parameters-{n}") not in taken
-        ),
+        "id": next(made for n in range(len(cells) + 1) if (made := f"parameters-{n}") not in taken),
         "metadata": {"tags": [INJECTED_TAG]},
         "outputs": [],
         "source": source,
@@ -215,8 +226,4 @@ def _spoken(value: Any) -> str:
         return "null"
     name = "list" if isinstance(value, tuple) else type(value).__name__
     spoken = _SPOKEN.get(name, name)
-    return (
-        f"{spoken} ({value!r:.60})"
-        if not isinstance(value, list | dict | tuple)
-        else spoken
-    )
+    return f"{spoken} ({value!r:.60})" if not isinstance(value, list | dict | tuple) else spoken
