@@ -1,0 +1,1 @@
+"""How fast it is, beside its peers, in the same run on the same machine. `make bench` runs it."""

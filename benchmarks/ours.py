@@ -1,0 +1,149 @@
+"""jupyter-mlops, measured as its users run it: its own data directory, its own daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Memory, command
+
+
+class Ours:
+    """One daemon, up for the whole benchmark."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.outputs = folder / "outputs"
+        os.environ["JUPYTER_MLOPS_DATA_DIR"] = str(self.data)
+        # Imported after the variable is set: every path follows from it.
+        from jupyter_mlops.client import Client
+
+        self.client = Client()
+        self._bin = Path(sys.executable).parent
+
+    def __enter__(self) -> Ours:
+        self.client.status()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.shutdown()
+
+    @property
+    def pid(self) -> int:
+        """The daemon's."""
+        return int(self.client.status()["pid"])
+
+    def command(self, notebook: Path, *, whole: bool) -> float:
+        """Seconds of `jupyter mlops run`, until the executed notebook is saved or the process ends."""
+        outputs = self.outputs / f"{time.monotonic_ns()}"
+        argv = [
+            str(self._bin / "jupyter"), "mlops", "run", str(notebook),
+            "-p", "x=2", "--output-dir", str(outputs),
+        ]  # fmt: skip
+        if whole:
+            return command(argv)
+        watcher = Saved(outputs, notebook.stem)
+        watcher.start()
+        start = time.perf_counter()
+        command(argv)
+        return watcher.result() - start
+
+    def api(self, notebook: Path, **spec: Any) -> float:
+        """Seconds from the POST until the executed notebook is saved and the job has ended."""
+        start = time.perf_counter()
+        job = self.client.submit(self.spec(notebook, **spec))
+        self.wait(job["id"])
+        return time.perf_counter() - start
+
+    def spec(self, notebook: Path, **more: Any) -> dict[str, Any]:
+        """A job specification for this notebook."""
+        return {
+            "notebook": str(notebook),
+            "parameters": {"x": 2},
+            "output_dir": str(self.outputs),
+            **more,
+        }
+
+    def wait(self, job_id: str) -> dict[str, Any]:
+        """The job as it ended; anything but success raises."""
+        for event in self.client.job_events(job_id, follow=True):
+            if event.get("type") == "job":
+                return checked(event["job"])
+        raise RuntimeError(f"the events of {job_id} ended without the job")
+
+    def burst(self, notebook: Path, count: int) -> tuple[float, int]:
+        """Seconds until `count` jobs, submitted at once, have ended; and the daemon tree's peak PSS."""
+        memory = Memory(self.pid)
+        with memory_sampled(memory):
+            start = time.perf_counter()
+            wanted = {
+                self.client.submit(self.spec(notebook, parameters={"x": n}))["id"]
+                for n in range(count)
+            }
+            while wanted:
+                listed = self.client.jobs(states=("queued", "starting", "running"), limit=1)
+                if not sum(
+                    listed["counts"].get(state, 0) for state in ("queued", "starting", "running")
+                ):
+                    break
+                time.sleep(0.02)
+            seconds = time.perf_counter() - start
+        for job_id in wanted:
+            checked(self.client.job(job_id))
+        return seconds, memory.peak
+
+
+class Saved(threading.Thread):
+    """Notes when the executed notebook appears below a folder that isn't there yet."""
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        super().__init__(daemon=True)
+        self._folder = folder
+        self._stem = stem
+        self._at: float | None = None
+
+    def run(self) -> None:
+        deadline = time.monotonic() + 120
+        while self._at is None and time.monotonic() < deadline:
+            if any(self._folder.glob(f"*/{self._stem}.ipynb")):
+                self._at = time.perf_counter()
+            else:
+                time.sleep(0.001)
+
+    def result(self) -> float:
+        """`perf_counter` of that moment."""
+        self.join(10)
+        if self._at is None:
+            raise RuntimeError("the executed notebook never appeared")
+        return self._at
+
+
+def checked(job: dict[str, Any]) -> dict[str, Any]:
+    """The job, if it succeeded: a fast failure is no result."""
+    if job["state"] != "succeeded":
+        raise RuntimeError(f"{job['id']}: {job['state']}: {job['failure']}")
+    return job
+
+
+@contextlib.contextmanager
+def memory_sampled(memory: Memory) -> Iterator[None]:
+    """Sample ten times a second while the block runs."""
+    stop = threading.Event()
+
+    def sample() -> None:
+        while not stop.wait(0.1):
+            memory.sample()
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
