@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_mlops import paths
-from jupyter_mlops.jobs.bundle import CODE, NOTEBOOK, VALUES
+from jupyter_mlops.jobs.bundle import CODE, LINKS, NOTEBOOK, VALUES
 from jupyter_mlops.jobs.kernelspecs import KernelSpec
 from jupyter_mlops.jobs.order import AttemptOrder
 from jupyter_mlops.jobs.store_rows import StoredJob
@@ -29,7 +29,7 @@ def make_order(
     """The order of one attempt; `files` are the snapshot's paths, laid out below `bundle/`."""
     job = stored.job
     bundle = directory / BUNDLE
-    has_code = any(path.startswith(f"{CODE}/") for path in files)
+    has_code = any(path == LINKS or path.startswith(f"{CODE}/") for path in files)
     return AttemptOrder(
         job_id=job.id,
         attempt=attempt,

@@ -24,6 +24,7 @@ from jupyter_mlops.errors import Busy, Conflict, MlopsError, NotFound, StoreFull
 from jupyter_mlops.jobs import kernelspecs
 from jupyter_mlops.jobs.attempt_log import Digest, ExitRecord, read_exit
 from jupyter_mlops.jobs.attempt_order import BUNDLE, make_order, write_order
+from jupyter_mlops.jobs.bundle import LINKS
 from jupyter_mlops.jobs.capacity import Amount, total
 from jupyter_mlops.jobs.entry import ITS_TURN, Entry
 from jupyter_mlops.jobs.feed import Feed
@@ -32,6 +33,7 @@ from jupyter_mlops.jobs.launcher import Launched, Launcher
 from jupyter_mlops.jobs.model import Failure, Job, State, WarmDetails
 from jupyter_mlops.jobs.order import AttemptOrder
 from jupyter_mlops.jobs.recording import Recorder
+from jupyter_mlops.jobs.snapshot import make_links
 from jupyter_mlops.jobs.state import Begin, Cancel, Ended, Event, Prepared, StartAttempt
 from jupyter_mlops.jobs.store import Applied, LastSeen, Store
 from jupyter_mlops.jobs.store_rows import NewJob, StoredJob
@@ -392,6 +394,8 @@ class Dispatcher:
         beginning = asyncio.create_task(self.recorder.begin(stored.job, number))
         await self._in_thread(_fresh_directory, directory)
         files = await self.store.lay_out(stored.job.id, directory / BUNDLE)
+        if LINKS in files:
+            await self._in_thread(make_links, directory / BUNDLE)
         spec = await self._in_thread(kernelspecs.find, stored.job.kernel.name)
         environment: dict[str, str] = {}
         if self.capacity.gpus:
@@ -400,7 +404,7 @@ class Dispatcher:
         order = make_order(
             stored, number, directory, files, spec, environment, self.settings.attempts
         )
-        await self.launcher.prepare(order, stored.imports, stored.job.spec.warm_start)
+        await self.launcher.prepare(order, stored.preload, stored.job.spec.warm_start)
         await self._in_thread(write_order, order)
         run = await beginning
         return order, {**os.environ, **run.environment}

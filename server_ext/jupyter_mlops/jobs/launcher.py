@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_mlops.jobs.order import AttemptOrder
+from jupyter_mlops.jobs.store_rows import Preload
 
 
 class Launched(Protocol):
@@ -25,7 +25,7 @@ class Launched(Protocol):
 class Launcher(Protocol):
     """Starts runners and finds them again."""
 
-    async def prepare(self, order: AttemptOrder, imports: Sequence[str], warm: bool) -> None:
+    async def prepare(self, order: AttemptOrder, preload: Preload, warm: bool) -> None:
         """Fill in `order.kernel`'s warm parent or why there is none. Never raises."""
 
     async def launch(self, order: AttemptOrder, environment: dict[str, str]) -> Launched:

@@ -39,7 +39,7 @@ CREATE TABLE jobs (
     git_dirty       INTEGER,
     kernel          TEXT NOT NULL,                        -- Kernel
     cwd             TEXT NOT NULL,
-    imports         TEXT NOT NULL,                        -- list of modules worth preloading
+    preload         TEXT NOT NULL,                        -- Preload: for warm parents
     outputs         TEXT NOT NULL,                        -- Outputs
     output_paths    TEXT NOT NULL,                        -- where the runner puts notebook and log
     warnings        TEXT NOT NULL,                        -- list of texts

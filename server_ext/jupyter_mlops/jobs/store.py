@@ -104,6 +104,11 @@ class Store:
         return self._last
 
     @property
+    def first_seq(self) -> int:
+        """Numbers from here on were given out since the store was opened."""
+        return self.generation * GENERATION
+
+    @property
     def last_seq(self) -> int:
         """The greatest sequence number given out."""
         return self._last
@@ -143,6 +148,7 @@ class Store:
         tracking: Tracking | None = None,
         outputs: Outputs | None = None,
         metrics: Mapping[str, float] | None = None,
+        git_dirty: bool | None = None,
         synced: int | None = None,
     ) -> StoredJob:
         """Set what is learnt about a job outside its life; clients see it at once.
@@ -157,6 +163,8 @@ class Store:
             values["outputs"] = outputs.model_dump_json()
         if metrics is not None:
             values["metrics"] = json.dumps(dict(metrics))
+        if git_dirty is not None:
+            values["git_dirty"] = git_dirty
         return await self._writer.run(
             lambda transaction: _update(transaction, job_id, values, synced)
         )
@@ -389,7 +397,11 @@ def _write_attempt(transaction: Transaction, job_id: str, instruction: Instructi
 def _update(
     transaction: Transaction, job_id: str, values: dict[str, object], synced: int | None
 ) -> StoredJob:
-    values = values | {"version": transaction.next_seq()}
+    seq = transaction.next_seq()
+    values = values | {"version": seq}
+    track = "git_dirty" in values  # of these, the only one that tracking doesn't know already
+    if track:
+        values["sync_wanted"] = seq
     assignments = [f"{name} = ?" for name in values]
     bound = list(values.values())
     if synced is not None:
@@ -401,7 +413,7 @@ def _update(
     if changed.rowcount != 1:
         raise NotFound(f"There is no job {job_id}.")
     stored = store_reader.one_job(transaction.connection, job_id)
-    transaction.changes.append(Change(job_id, stored))
+    transaction.changes.append(Change(job_id, stored, track=track))
     return stored
 
 

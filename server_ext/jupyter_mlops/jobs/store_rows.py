@@ -32,13 +32,21 @@ class OutputPaths:
 
 
 @dataclass(frozen=True, slots=True)
+class Preload:
+    """What a warm parent for the job should and must not have imported."""
+
+    imports: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StoredJob:
     """A job with what only the dispatcher and the recorder need to know."""
 
     job: Job
     record: Record
     cwd: str
-    imports: tuple[str, ...]
+    preload: Preload
     output_paths: OutputPaths
     #: GPU indices of the attempt that is alive.
     gpus: tuple[int, ...]
@@ -61,7 +69,7 @@ class NewJob:
     outputs: Outputs
     output_paths: OutputPaths
     created_at: float
-    imports: tuple[str, ...] = ()
+    preload: Preload = Preload()
     git_commit: str | None = None
     git_dirty: bool | None = None
     warnings: tuple[str, ...] = ()
@@ -83,7 +91,7 @@ class NewJob:
             "git_dirty": self.git_dirty,
             "kernel": self.kernel.model_dump_json(),
             "cwd": self.cwd,
-            "imports": json.dumps(self.imports),
+            "preload": json.dumps([self.preload.imports, self.preload.held_back]),
             "outputs": self.outputs.model_dump_json(),
             "output_paths": json.dumps([self.output_paths.notebook, self.output_paths.log]),
             "warnings": json.dumps(self.warnings),
@@ -130,11 +138,12 @@ def stored_job(row: sqlite3.Row, attempts: Iterable[sqlite3.Row]) -> StoredJob:
     )
     alive = [one for one in tries if not State(one["state"]).terminal]
     notebook, log = json.loads(row["output_paths"])
+    imports, held_back = json.loads(row["preload"])
     return StoredJob(
         job=job,
         record=record_of(row),
         cwd=row["cwd"],
-        imports=tuple(json.loads(row["imports"])),
+        preload=Preload(tuple(imports), tuple(held_back)),
         output_paths=OutputPaths(notebook, log),
         gpus=tuple(json.loads(alive[-1]["gpus"])) if alive else (),
         sync_wanted=row["sync_wanted"],

@@ -1,0 +1,51 @@
+"""`python -m jupyter_mlops.daemon`: be the daemon of this user, unless there is one.
+
+Exit codes: 0 it left, or another one is there; otherwise that of the error on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+from jupyter_mlops import paths
+from jupyter_mlops.daemon import logs
+from jupyter_mlops.errors import MlopsError
+
+
+def main() -> int:
+    """Run the daemon; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m jupyter_mlops.daemon", description=__doc__)
+    parser.add_argument(
+        "--foreground", action="store_true", help="log to stderr instead of the log file"
+    )
+    options = parser.parse_args()
+    try:
+        os.umask(0o077)
+        paths.private_dir(paths.data_dir())
+        from jupyter_mlops.daemon import run
+
+        lock = run.acquire_lock()
+        if lock is None:
+            return 0
+        try:
+            found = run.load_settings()
+            logs.configure(None if options.foreground else paths.daemon_log(), found.log_level)
+            asyncio.run(run.serve(found))
+        finally:
+            lock.release()
+    except MlopsError as error:
+        print(f"{error.detail} {error.hint}".strip(), file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"The daemon can't start: {error}", file=sys.stderr)
+        return MlopsError.exit_code
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

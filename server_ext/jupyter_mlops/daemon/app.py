@@ -1,0 +1,102 @@
+"""The daemon's HTTP application."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jupyter_mlops._version import __version__
+from jupyter_mlops.daemon import problems
+from jupyter_mlops.daemon.answers import PROBLEMS, Problem
+from jupyter_mlops.daemon.routes import events, jobs, notebooks, results, status
+from jupyter_mlops.daemon.routes.notebooks import Inspection
+from jupyter_mlops.daemon.service import Service
+from jupyter_mlops.jobs.model import Job, JobList, NotebookInfo, SpecChanges, Submission
+
+PREFIX = "/api/v1"
+_NOUNS = (jobs, results, events, notebooks, status)
+_ASKED = (Submission, SpecChanges, Inspection)
+_SAID = (Job, JobList, NotebookInfo, Problem)
+
+
+def make_app() -> FastAPI:
+    """The application; `serve_with` gives it the service that its routes work with."""
+    app = FastAPI(
+        title="jupyter-mlops daemon",
+        version=__version__,
+        # Nobody browses a unix socket; the document is kept in docs/openapi.json.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for noun in _NOUNS:
+        app.include_router(noun.router, prefix=PREFIX, responses=PROBLEMS)
+    problems.install(app)
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document of the daemon's API."""
+    app = make_app()
+    document = get_openapi(
+        title=app.title,
+        version="1",
+        description="JSON over a unix socket; errors are application/problem+json.",
+        routes=app.routes,
+    )
+    # Bodies are read by `bodies.read_model`, which FastAPI doesn't see: the schemas of requests and
+    # answers are made together here, so that a model of both has its two forms.
+    _, made = models_json_schema(
+        [*((model, "validation") for model in _ASKED), *((model, "serialization") for model in _SAID)],
+        ref_template="#/components/schemas/{model}",
+    )
+    document["components"]["schemas"] = made["$defs"]
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    return document
+
+
+class Counting:
+    """Counts the requests under way, streams included: the daemon leaves only when idle."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        service = self._service
+        service.active += 1
+        try:
+            await self._app(scope, receive, _identified(send))
+        finally:
+            service.active -= 1
+            service.last_active = time.monotonic()
+
+
+def _identified(send: Send) -> Send:
+    async def send_with_version(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-mlops-version", __version__.encode()),
+            ]
+        await send(message)
+
+    return send_with_version
+
+
+def serve_with(app: FastAPI, service: Service) -> ASGIApp:
+    """`app` as it is served: with its service, counting what is under way."""
+    app.state.service = service
+    return Counting(app, service)

@@ -1,0 +1,1 @@
+"""The daemon's routes, one noun a file."""

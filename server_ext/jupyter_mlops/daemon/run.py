@@ -1,0 +1,183 @@
+"""One daemon, from its lock to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+
+from jupyter_mlops import paths, settings
+from jupyter_mlops._version import __version__
+from jupyter_mlops.daemon import sockets
+from jupyter_mlops.daemon.app import make_app, serve_with
+from jupyter_mlops.daemon.lock import DaemonLock
+from jupyter_mlops.daemon.parts import make_launcher, make_recorder
+from jupyter_mlops.daemon.service import Service
+from jupyter_mlops.jobs import capacity
+from jupyter_mlops.jobs.dispatcher import Dispatcher
+from jupyter_mlops.jobs.hub import Hub
+from jupyter_mlops.jobs.identity import start_time
+from jupyter_mlops.jobs.store import Store
+from jupyter_mlops.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: Seconds to wait for the lock while its holder neither listens nor leaves.
+_LOCK_PATIENCE = 20.0
+#: Seconds that requests under way may take once the daemon is leaving.
+_GRACE = 3
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the daemon has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Leave signals alone."""
+        yield
+
+
+def acquire_lock() -> DaemonLock | None:
+    """The daemon's lock; None when another daemon is there and answers.
+
+    One that has the lock without listening is about to listen or about to leave: both are worth
+    waiting for.
+    """
+    lock = DaemonLock(paths.daemon_lock())
+    deadline = time.monotonic() + _LOCK_PATIENCE
+    while not lock.acquire():
+        if _listening() or time.monotonic() >= deadline:
+            return None
+        time.sleep(0.02)
+    return lock
+
+
+def _listening() -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(paths.daemon_socket()))
+        except OSError:
+            return False
+        return True
+
+
+async def serve(found: Settings) -> None:
+    """Serve until somebody wants the daemon to leave or it has had nothing to do for long.
+
+    Raises:
+        MlopsError: the store can't be used, …
+    """
+    store = await Store.open(paths.store_file())
+    try:
+        async with _service(store, found) as service:
+            await _serve(service)
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
+    hub = Hub()
+    recorder = await make_recorder(store, found)
+    there = await asyncio.to_thread(capacity.measure, found.capacity)
+    names = tuple(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
+    dispatcher = Dispatcher(
+        store,
+        hub,
+        make_launcher(found),
+        recorder.recorder,
+        found,
+        there,
+        names if len(names) >= there.gpus else (),
+    )
+    service = Service(store, hub, dispatcher, found, recorder.status)
+    try:
+        await dispatcher.start()
+        await recorder.start()
+        yield service
+    finally:
+        hub.close()
+        await service.stop_tasks()
+        await dispatcher.stop()
+        await recorder.stop()
+
+
+async def _serve(service: Service) -> None:
+    app = make_app()
+    listening = sockets.listen(paths.daemon_socket())
+    doorbell = sockets.Doorbell(paths.doorbell_socket(), service.dispatcher.ring)
+    server = _Server(
+        uvicorn.Config(
+            serve_with(app, service),
+            loop="asyncio",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=600,
+            timeout_graceful_shutdown=_GRACE,
+            backlog=1024,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, service.leaving.set)
+    _write_record()
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    idle = asyncio.create_task(_leave_when_idle(service))
+    leaving = asyncio.create_task(service.leaving.wait())
+    log.info("daemon %s serves %s", __version__, paths.daemon_socket())
+    try:
+        await asyncio.wait([serving, leaving], return_when=asyncio.FIRST_COMPLETED)
+        log.info("daemon leaves")
+    finally:
+        idle.cancel()
+        leaving.cancel()
+        # Streams never end by themselves: let them, so that leaving takes no longer than it must.
+        service.hub.close()
+        server.should_exit = True
+        await serving
+        listening.close()
+        doorbell.close()
+        with contextlib.suppress(FileNotFoundError):
+            paths.daemon_socket().unlink()
+
+
+async def _leave_when_idle(service: Service) -> None:
+    while service.idle_for() < service.settings.idle_timeout:
+        await asyncio.sleep(min(10.0, service.settings.idle_timeout / 4))
+    log.info("nothing to do for %.0f s", service.settings.idle_timeout)
+    service.leaving.set()
+
+
+def _write_record() -> None:
+    target = paths.daemon_record()
+    unfinished = target.with_suffix(".new")
+    record = {
+        "pid": os.getpid(),
+        "start_time": start_time(os.getpid()),
+        "version": __version__,
+        "started_at": time.time(),
+    }
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(record, file)
+    unfinished.replace(target)
+
+
+def load_settings() -> Settings:
+    """The settings; see `jupyter_mlops.settings.load`."""
+    return settings.load()

@@ -1,0 +1,100 @@
+"""The daemon's parts, put together; what the routes work with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from jupyter_mlops import paths
+from jupyter_mlops._version import __version__
+from jupyter_mlops.jobs.capacity import Amount
+from jupyter_mlops.jobs.dispatcher import Dispatcher
+from jupyter_mlops.jobs.hub import Hub
+from jupyter_mlops.jobs.store import Store
+from jupyter_mlops.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Service:
+    """One daemon. Belongs to its event loop."""
+
+    store: Store
+    hub: Hub
+    dispatcher: Dispatcher
+    settings: Settings
+    #: About tracking, for `GET /status`.
+    tracking_status: Callable[[], dict[str, Any]] = dict
+    started: float = field(default_factory=time.monotonic)
+    #: Set when the daemon is to leave.
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Requests under way, streams included.
+    active: int = 0
+    last_active: float = field(default_factory=time.monotonic)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    async def stop_tasks(self) -> None:
+        """End what nobody waits for."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("something in the background failed", exc_info=error)
+
+    def status(self, counts: dict[Any, int]) -> dict[str, Any]:
+        """The answer of `GET /status`."""
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime": time.monotonic() - self.started,
+            "data_dir": str(paths.data_dir()),
+            "log": str(paths.daemon_log()),
+            "capacity": amount(self.dispatcher.capacity),
+            "use": amount(self.dispatcher.use()),
+            "counts": counts,
+            "settings": self.settings.model_dump(mode="json"),
+            "warm": self.dispatcher.launcher.status(),
+            "tracking": self.tracking_status(),
+            "followers": len(self.hub),
+        }
+
+    def idle_for(self) -> float:
+        """Seconds since anything was queued, running, asked for or followed."""
+        if self.dispatcher.busy or self.active:
+            self.last_active = time.monotonic()
+        return time.monotonic() - self.last_active
+
+
+def amount(found: Amount) -> dict[str, Any]:
+    """As JSON."""
+    return {"cpus": found.cpus, "memory": found.memory, "gpus": found.gpus}
+
+
+def service_of(request: Request) -> Service:
+    """The service that answers a request."""
+    found = request.app.state.service
+    assert isinstance(found, Service)
+    return found
+
+
+def attempt_path(job_id: str, attempt: int) -> Path:
+    """The directory of an attempt."""
+    return paths.attempt_dir(job_id, attempt)

@@ -1,0 +1,113 @@
+"""The daemon's sockets: the API, for processes of its own user only, and the doorbell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.paths import private_dir
+
+log = logging.getLogger(__name__)
+
+_RING = re.compile(rb"([0-9a-f]{12})/([1-9][0-9]{0,3})")
+
+
+def peer_uid(connection: socket.socket) -> int | None:
+    """The user at the other end of a unix socket; None where the system doesn't tell."""
+    if hasattr(socket, "SO_PEERCRED"):
+        size = struct.calcsize("3i")
+        data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack("3i", data)[1])
+    if sys.platform == "darwin":
+        # struct xucred: version, uid, …; SOL_LOCAL and LOCAL_PEERCRED have no names in `socket`.
+        data = connection.getsockopt(0, 1, 76)
+        return int(struct.unpack_from("=II", data)[1])
+    return None
+
+
+class OwnUserSocket(socket.socket):
+    """A listening socket that hangs up on every other user before a byte is read."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection of our own user.
+
+        Raises:
+            ConnectionAbortedError: it was another user's; asyncio takes the next one.
+        """
+        connection, address = super().accept()
+        try:
+            uid = peer_uid(connection)
+        except OSError:
+            uid = None
+        if uid != os.getuid():
+            connection.close()
+            log.warning("refused: a connection of uid %s", "unknown" if uid is None else uid)
+            raise ConnectionAbortedError("not our user")
+        return connection, address
+
+
+def listen(path: Path) -> socket.socket:
+    """Listen at `path`, 0600. A socket left there is removed: call this holding the lock only."""
+    private_dir(path.parent)
+    _remove_socket(path)
+    listening = OwnUserSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _bind_private(listening, path)
+        listening.listen(1024)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+class Doorbell:
+    """Receives `<job id>/<attempt>` datagrams; anything else is dropped."""
+
+    def __init__(self, path: Path, ring: Callable[[str, int], None]) -> None:
+        private_dir(path.parent)
+        _remove_socket(path)
+        self._path = path
+        self._ring = ring
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        _bind_private(self._socket, path)
+        self._socket.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    def close(self) -> None:
+        """Stop listening; runners that ring then find nobody."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        _remove_socket(self._path)
+
+    def _read(self) -> None:
+        for _ in range(256):
+            try:
+                data = self._socket.recv(64)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                log.warning("doorbell: %s", error)
+                return
+            if found := _RING.fullmatch(data):
+                self._ring(found[1].decode(), int(found[2]))
+
+
+def _bind_private(unbound: socket.socket, path: Path) -> None:
+    # The directory is 0700, so nobody can come in between bind and chmod.
+    unbound.bind(str(path))
+    path.chmod(0o600)
+
+
+def _remove_socket(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
