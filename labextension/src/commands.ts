@@ -126,7 +126,6 @@ export function addJobCommands(
       }
     }
   });
-
 }
 
 /** Cancel many at once; one question, since there is no undo. */

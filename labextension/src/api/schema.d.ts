@@ -4,15 +4,15 @@
  */
 
 export interface paths {
-    "/Job": {
+    "/api/v1/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** <Lambda> */
-        get: operations["_lambda__Job_get"];
+        /** What happened to any job after a sequence number, and what happens */
+        get: operations["get_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -21,15 +21,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/JobList": {
+    "/api/v1/job-spec.json": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** <Lambda> */
-        get: operations["_lambda__JobList_get"];
+        /** JSON Schema of a spec */
+        get: operations["get_job_spec_schema"];
         put?: never;
         post?: never;
         delete?: never;
@@ -38,24 +38,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/NotebookInfo": {
+    "/api/v1/jobs": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** <Lambda> */
-        get: operations["_lambda__NotebookInfo_get"];
+        /** Jobs, newest first */
+        get: operations["list_jobs"];
         put?: never;
-        post?: never;
+        /** Submit a job; it is durable when this answers */
+        post: operations["submit_job"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/s": {
+    "/api/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job */
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        /** Delete a job that has ended; what it wrote for the person stays */
+        delete: operations["delete_job"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/cancel": {
         parameters: {
             query?: never;
             header?: never;
@@ -64,15 +83,100 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A */
-        post: operations["a_s_post"];
+        /** Cancel a job: at once while it waits, in the background while it runs */
+        post: operations["cancel_job"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/c": {
+    "/api/v1/jobs/{job_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An attempt's events as NDJSON; with `follow` on to the next ones and the job's end */
+        get: operations["get_job_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The executed notebook as HTML, rendered now if need be; sandboxed */
+        get: operations["get_html"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the cells printed; with `follow` until the job has ended */
+        get: operations["get_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/notebook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The executed notebook as saved last */
+        get: operations["get_notebook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/notebook-info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same of a job's own snapshot, for running it again with changes */
+        get: operations["get_notebook_info"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/rerun": {
         parameters: {
             query?: never;
             header?: never;
@@ -81,8 +185,59 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** B */
-        post: operations["b_c_post"];
+        /** A new job like this one, with changes */
+        post: operations["rerun_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notebooks/inspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a form needs to know of a notebook, and what would refuse its submit */
+        post: operations["inspect_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shutdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop the daemon; jobs go on */
+        post: operations["shutdown"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The daemon: version, capacity, counts */
+        get: operations["get_status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -98,122 +253,102 @@ export interface components {
          * @description One try of a job; numbers count from 1.
          */
         Attempt: {
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: number | null;
+            /** @default null */
+            failure: components["schemas"]["Failure"] | null;
             /** Number */
             number: number;
-            state: components["schemas"]["State"];
-            /** Started At */
-            started_at: number | null;
-            /** Ended At */
-            ended_at: number | null;
-            failure: components["schemas"]["Failure"] | null;
-            /** Peak Memory */
+            /**
+             * Peak Memory
+             * @default null
+             */
             peak_memory: number | null;
             start: components["schemas"]["WarmDetails"];
+            /**
+             * Started At
+             * @default null
+             */
+            started_at: number | null;
+            state: components["schemas"]["State"];
         };
         /**
          * ContentsPaths
          * @description The same, and the source, as paths below the Jupyter server's root; None where outside.
          */
         ContentsPaths: {
-            /** Notebook */
+            /**
+             * Notebook
+             * @default null
+             */
             notebook: string | null;
-            /** Output Notebook */
-            output_notebook: string | null;
-            /** Output Html */
+            /**
+             * Output Html
+             * @default null
+             */
             output_html: string | null;
+            /**
+             * Output Notebook
+             * @default null
+             */
+            output_notebook: string | null;
         };
         /**
          * Failure
          * @description Why a job or attempt ended otherwise than well.
          */
         Failure: {
+            /**
+             * Cell Index
+             * @description Index in the executed notebook, from 0.
+             * @default null
+             */
+            cell_index: number | null;
             /** Code */
             code: string;
-            /** Message */
-            message: string;
+            /**
+             * Ename
+             * @default null
+             */
+            ename: string | null;
+            /**
+             * Evalue
+             * @default null
+             */
+            evalue: string | null;
             /**
              * Hint
              * @default
              */
             hint: string;
-            /**
-             * Cell Index
-             * @description Index in the executed notebook, from 0.
-             */
-            cell_index: number | null;
-            /** Ename */
-            ename: string | null;
-            /** Evalue */
-            evalue: string | null;
+            /** Message */
+            message: string;
             /**
              * Traceback
              * @description Plain text, ANSI stripped.
+             * @default null
              */
             traceback: string | null;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
+        /**
+         * Inspection
+         * @description The body of `POST /notebooks/inspect`.
+         */
+        Inspection: {
+            /**
+             * Notebook
+             * @description Path: absolute, or below the root.
+             */
+            notebook: string;
         };
         /**
          * Job
          * @description One job as every client sees it.
          */
         Job: {
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            state: components["schemas"]["State"];
-            /**
-             * Version
-             * @description Sequence number of its last event; orders two readings.
-             */
-            version: number;
-            /**
-             * Cancelling
-             * @default false
-             */
-            cancelling: boolean;
-            spec: components["schemas"]["JobSpec-Output"];
-            /**
-             * Notebook
-             * @description Absolute path of the source.
-             */
-            notebook: string;
-            /**
-             * Notebook Hash
-             * @description sha256 of the snapshot.
-             */
-            notebook_hash: string;
-            /** Git Commit */
-            git_commit: string | null;
-            /** Git Dirty */
-            git_dirty: boolean | null;
-            kernel: components["schemas"]["Kernel"];
-            /** Created At */
-            created_at: number;
-            /** Started At */
-            started_at: number | null;
-            /** Ended At */
-            ended_at: number | null;
-            /**
-             * Duration
-             * @description Of the last attempt, measured monotonically.
-             */
-            duration: number | null;
-            /**
-             * Not Before
-             * @description A retry waits until then.
-             */
-            not_before: number | null;
-            /**
-             * Waiting For
-             * @description Why it is still queued, in words.
-             * @default
-             */
-            waiting_for: string;
             /**
              * Attempt
              * @description Number of the current attempt; 0 before the first.
@@ -222,8 +357,40 @@ export interface components {
             attempt: number;
             /** Attempts */
             attempts: components["schemas"]["Attempt"][];
+            /**
+             * Cancelling
+             * @default false
+             */
+            cancelling: boolean;
+            contents: components["schemas"]["ContentsPaths"];
+            /** Created At */
+            created_at: number;
+            /**
+             * Duration
+             * @description Of the last attempt, measured monotonically.
+             * @default null
+             */
+            duration: number | null;
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: number | null;
+            /** @default null */
             failure: components["schemas"]["Failure"] | null;
-            progress: components["schemas"]["Progress"];
+            /**
+             * Git Commit
+             * @default null
+             */
+            git_commit: string | null;
+            /**
+             * Git Dirty
+             * @default null
+             */
+            git_dirty: boolean | null;
+            /** Id */
+            id: string;
+            kernel: components["schemas"]["Kernel"];
             /**
              * Last Output
              * @description The last line of text that it printed.
@@ -234,26 +401,58 @@ export interface components {
             metrics: {
                 [key: string]: number;
             };
-            tracking: components["schemas"]["Tracking"];
+            /** Name */
+            name: string;
+            /**
+             * Not Before
+             * @description A retry waits until then.
+             * @default null
+             */
+            not_before: number | null;
+            /**
+             * Notebook
+             * @description Absolute path of the source.
+             */
+            notebook: string;
+            /**
+             * Notebook Hash
+             * @description sha256 of the snapshot.
+             */
+            notebook_hash: string;
             outputs: components["schemas"]["Outputs"];
-            contents: components["schemas"]["ContentsPaths"];
+            progress: components["schemas"]["Progress"];
+            /**
+             * Rerun Of
+             * @default null
+             */
+            rerun_of: string | null;
+            spec: components["schemas"]["JobSpec-Output"];
+            /**
+             * Started At
+             * @default null
+             */
+            started_at: number | null;
+            state: components["schemas"]["State"];
+            tracking: components["schemas"]["Tracking"];
+            /**
+             * Version
+             * @description Sequence number of its last event; orders two readings.
+             */
+            version: number;
+            /**
+             * Waiting For
+             * @description Why it is still queued, in words.
+             * @default
+             */
+            waiting_for: string;
             /** Warnings */
             warnings: string[];
-            /** Rerun Of */
-            rerun_of: string | null;
         };
         /**
          * JobList
          * @description A page of jobs, newest first.
          */
         JobList: {
-            /** Jobs */
-            jobs: components["schemas"]["Job"][];
-            /**
-             * Next
-             * @description Cursor of the next page.
-             */
-            next: string | null;
             /**
              * Counts
              * @description Of all jobs that match but for the state filter.
@@ -261,6 +460,14 @@ export interface components {
             counts: {
                 [key: string]: number;
             };
+            /** Jobs */
+            jobs: components["schemas"]["Job"][];
+            /**
+             * Next
+             * @description Cursor of the next page.
+             * @default null
+             */
+            next: string | null;
             /**
              * Version
              * @description Sequence number to follow events from.
@@ -272,20 +479,6 @@ export interface components {
          * @description What a person asks for.
          */
         "JobSpec-Input": {
-            /**
-             * Notebook
-             * @description Path: absolute, or below the Jupyter server's root.
-             */
-            notebook: string;
-            /**
-             * Name
-             * @description The notebook's name when left out.
-             */
-            name?: string | null;
-            /** Parameters */
-            parameters?: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
             /** Environment variables */
             env?: {
                 [key: string]: string;
@@ -296,42 +489,49 @@ export interface components {
              */
             env_from?: string[];
             /**
+             * Experiment
+             * @description MLflow experiment; the notebook's name when left out.
+             * @default null
+             */
+            experiment: string | null;
+            /**
              * Kernel
              * @description The notebook's own kernel when left out.
+             * @default null
              */
-            kernel?: string | null;
+            kernel: string | null;
+            /**
+             * Name
+             * @description The notebook's name when left out.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * Notebook
+             * @description Path: absolute, or below the Jupyter server's root.
+             */
+            notebook: string;
+            /**
+             * Output folder
+             * @description Where the executed notebook goes; "jobs" beside the notebook when left out. File names are chosen by the server.
+             * @default null
+             */
+            output_dir: string | null;
+            /** Parameters */
+            parameters?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            resources?: components["schemas"]["Resources-Input"];
             /**
              * Retries
              * @description New attempts after a failure.
              * @default 0
              */
             retries: number;
-            /**
-             * Timeout
-             * @description Seconds for one attempt.
-             */
-            timeout?: number | null;
-            resources?: components["schemas"]["Resources-Input"];
-            /**
-             * Experiment
-             * @description MLflow experiment; the notebook's name when left out.
-             */
-            experiment?: string | null;
             /** Tags */
             tags?: {
                 [key: string]: string;
             };
-            /**
-             * Output folder
-             * @description Where the executed notebook goes; "jobs" beside the notebook when left out. File names are chosen by the server.
-             */
-            output_dir?: string | null;
-            /**
-             * Warm start
-             * @description Fork the kernel from a warm parent where possible.
-             * @default true
-             */
-            warm_start: boolean;
             /**
              * Target
              * @description Where it runs.
@@ -339,26 +539,24 @@ export interface components {
              * @constant
              */
             target: "process";
+            /**
+             * Timeout
+             * @description Seconds for one attempt.
+             * @default null
+             */
+            timeout: number | null;
+            /**
+             * Warm start
+             * @description Fork the kernel from a warm parent where possible.
+             * @default true
+             */
+            warm_start: boolean;
         };
         /**
          * JobSpec
          * @description What a person asks for.
          */
         "JobSpec-Output": {
-            /**
-             * Notebook
-             * @description Path: absolute, or below the Jupyter server's root.
-             */
-            notebook: string;
-            /**
-             * Name
-             * @description The notebook's name when left out.
-             */
-            name: string | null;
-            /** Parameters */
-            parameters: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
             /** Environment variables */
             env: {
                 [key: string]: string;
@@ -369,42 +567,49 @@ export interface components {
              */
             env_from: string[];
             /**
+             * Experiment
+             * @description MLflow experiment; the notebook's name when left out.
+             * @default null
+             */
+            experiment: string | null;
+            /**
              * Kernel
              * @description The notebook's own kernel when left out.
+             * @default null
              */
             kernel: string | null;
+            /**
+             * Name
+             * @description The notebook's name when left out.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * Notebook
+             * @description Path: absolute, or below the Jupyter server's root.
+             */
+            notebook: string;
+            /**
+             * Output folder
+             * @description Where the executed notebook goes; "jobs" beside the notebook when left out. File names are chosen by the server.
+             * @default null
+             */
+            output_dir: string | null;
+            /** Parameters */
+            parameters: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            resources: components["schemas"]["Resources-Output"];
             /**
              * Retries
              * @description New attempts after a failure.
              * @default 0
              */
             retries: number;
-            /**
-             * Timeout
-             * @description Seconds for one attempt.
-             */
-            timeout: number | null;
-            resources: components["schemas"]["Resources-Output"];
-            /**
-             * Experiment
-             * @description MLflow experiment; the notebook's name when left out.
-             */
-            experiment: string | null;
             /** Tags */
             tags: {
                 [key: string]: string;
             };
-            /**
-             * Output folder
-             * @description Where the executed notebook goes; "jobs" beside the notebook when left out. File names are chosen by the server.
-             */
-            output_dir: string | null;
-            /**
-             * Warm start
-             * @description Fork the kernel from a warm parent where possible.
-             * @default true
-             */
-            warm_start: boolean;
             /**
              * Target
              * @description Where it runs.
@@ -412,6 +617,18 @@ export interface components {
              * @constant
              */
             target: "process";
+            /**
+             * Timeout
+             * @description Seconds for one attempt.
+             * @default null
+             */
+            timeout: number | null;
+            /**
+             * Warm start
+             * @description Fork the kernel from a warm parent where possible.
+             * @default true
+             */
+            warm_start: boolean;
         };
         JsonValue: unknown;
         /**
@@ -419,8 +636,6 @@ export interface components {
          * @description The kernelspec that runs the notebook.
          */
         Kernel: {
-            /** Name */
-            name: string;
             /**
              * Display Name
              * @default
@@ -431,27 +646,30 @@ export interface components {
              * @default
              */
             language: string;
+            /** Name */
+            name: string;
         };
         /**
          * NotebookInfo
          * @description What the form needs to know of a notebook; the answer of `POST /notebooks/inspect`.
          */
         NotebookInfo: {
-            /** Notebook */
-            notebook: string;
+            /**
+             * Cells
+             * @default 0
+             */
+            cells: number;
+            /** @default null */
             kernel: components["schemas"]["Kernel"] | null;
             /**
              * Kernels
              * @description Those installed.
              */
             kernels: components["schemas"]["Kernel"][];
+            /** Notebook */
+            notebook: string;
             /** Parameters */
             parameters: components["schemas"]["ParameterInfo"][];
-            /**
-             * Cells
-             * @default 0
-             */
-            cells: number;
             /**
              * Problems
              * @description What would refuse the submit: {"where", "message"}.
@@ -469,25 +687,28 @@ export interface components {
         Outputs: {
             /** Directory */
             directory: string;
-            /** Notebook */
-            notebook: string | null;
-            /** Html */
+            /**
+             * Html
+             * @default null
+             */
             html: string | null;
-            /** Log */
+            /**
+             * Log
+             * @default null
+             */
             log: string | null;
+            /**
+             * Notebook
+             * @default null
+             */
+            notebook: string | null;
         };
         /**
          * ParameterInfo
          * @description One parameter that a notebook declares in its `parameters` cell.
          */
         ParameterInfo: {
-            /** Name */
-            name: string;
-            /**
-             * Type
-             * @enum {string}
-             */
-            type: "int" | "float" | "bool" | "str" | "list" | "dict" | "none" | "unknown";
+            /** @default null */
             default: components["schemas"]["JsonValue"];
             /**
              * Default Source
@@ -496,16 +717,45 @@ export interface components {
              */
             default_source: string;
             /**
+             * Help
+             * @default
+             */
+            help: string;
+            /**
              * Literal
              * @description Whether `default` holds the value of the source.
              * @default true
              */
             literal: boolean;
+            /** Name */
+            name: string;
             /**
-             * Help
-             * @default
+             * Type
+             * @enum {string}
              */
-            help: string;
+            type: "int" | "float" | "bool" | "str" | "list" | "dict" | "none" | "unknown";
+        };
+        /**
+         * Problem
+         * @description RFC 9457, with a stable `code`, a `hint` what to do, and every place that is wrong.
+         */
+        Problem: {
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Hint */
+            hint: string;
+            /** Problems */
+            problems: {
+                [key: string]: unknown;
+            }[];
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /** Type */
+            type: string;
         };
         /**
          * Progress
@@ -513,18 +763,9 @@ export interface components {
          */
         Progress: {
             /**
-             * Total
-             * @default 0
-             */
-            total: number;
-            /**
-             * Done
-             * @default 0
-             */
-            done: number;
-            /**
              * Current
              * @description Index of the running cell in the notebook.
+             * @default null
              */
             current: number | null;
             /**
@@ -533,6 +774,16 @@ export interface components {
              * @default
              */
             current_source: string;
+            /**
+             * Done
+             * @default 0
+             */
+            done: number;
+            /**
+             * Total
+             * @default 0
+             */
+            total: number;
         };
         /**
          * Resources
@@ -545,15 +796,16 @@ export interface components {
              */
             cpus: number;
             /**
-             * Memory
-             * @description Limit in bytes; none when left out.
-             */
-            memory?: number | null;
-            /**
              * GPUs
              * @default 0
              */
             gpus: number;
+            /**
+             * Memory
+             * @description Limit in bytes; none when left out.
+             * @default null
+             */
+            memory: number | null;
         };
         /**
          * Resources
@@ -566,41 +818,51 @@ export interface components {
              */
             cpus: number;
             /**
-             * Memory
-             * @description Limit in bytes; none when left out.
-             */
-            memory: number | null;
-            /**
              * GPUs
              * @default 0
              */
             gpus: number;
+            /**
+             * Memory
+             * @description Limit in bytes; none when left out.
+             * @default null
+             */
+            memory: number | null;
         };
         /**
          * SpecChanges
          * @description The body of `POST /jobs/{id}/rerun`: fields to replace; parameters and env are merged.
          */
         SpecChanges: {
-            /** Name */
-            name?: string | null;
-            /** Parameters */
-            parameters?: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
             /** Env */
             env?: {
                 [key: string]: string;
             };
-            /** Retries */
-            retries?: number | null;
-            /** Timeout */
-            timeout?: number | null;
             /**
              * Latest
              * @description Take the notebook as it is now instead of the job's own snapshot.
              * @default false
              */
             latest: boolean;
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /** Parameters */
+            parameters?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Retries
+             * @default null
+             */
+            retries: number | null;
+            /**
+             * Timeout
+             * @default null
+             */
+            timeout: number | null;
         };
         /**
          * State
@@ -613,19 +875,21 @@ export interface components {
          * @description The body of `POST /jobs`.
          */
         Submission: {
-            spec: components["schemas"]["JobSpec-Input"];
             /**
              * Content
              * @description The notebook itself, for one that is not saved (a cell sent by %%mlops run); `spec.notebook` then only names it and gives the working directory.
+             * @default null
              */
-            content?: {
+            content: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
+            spec: components["schemas"]["JobSpec-Input"];
             /**
              * Values
              * @description Variables taken along by value: base64 of a pickled dict. Loaded by the kernel only.
+             * @default null
              */
-            values?: string | null;
+            values: string | null;
         };
         /**
          * Tracking
@@ -633,16 +897,25 @@ export interface components {
          */
         Tracking: {
             /**
-             * Uri
-             * @description Empty for the embedded store.
+             * Detail
+             * @description Why it isn't synced yet.
              * @default
              */
-            uri: string;
-            /** Experiment Id */
-            experiment_id: string | null;
-            /** Experiment */
+            detail: string;
+            /**
+             * Experiment
+             * @default null
+             */
             experiment: string | null;
-            /** Run Id */
+            /**
+             * Experiment Id
+             * @default null
+             */
+            experiment_id: string | null;
+            /**
+             * Run Id
+             * @default null
+             */
             run_id: string | null;
             /**
              * Synced
@@ -650,24 +923,11 @@ export interface components {
              */
             synced: boolean;
             /**
-             * Detail
-             * @description Why it isn't synced yet.
+             * Uri
+             * @description Empty for the embedded store.
              * @default
              */
-            detail: string;
-        };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
+            uri: string;
         };
         /**
          * WarmDetails
@@ -675,25 +935,25 @@ export interface components {
          */
         WarmDetails: {
             /**
-             * Warm
-             * @default false
-             */
-            warm: boolean;
-            /**
-             * Reason
-             * @description Why it was cold, in words.
-             * @default
-             */
-            reason: string;
-            /** Preloaded */
-            preloaded: string[];
-            /**
              * Left Out
              * @description Module → why.
              */
             left_out: {
                 [key: string]: string;
             };
+            /** Preloaded */
+            preloaded: string[];
+            /**
+             * Reason
+             * @description Why it was cold, in words.
+             * @default
+             */
+            reason: string;
+            /**
+             * Warm
+             * @default false
+             */
+            warm: boolean;
         };
     };
     responses: never;
@@ -704,7 +964,39 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    _lambda__Job_get: {
+    get_events: {
+        parameters: {
+            query?: {
+                after?: number | null;
+                follow?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job_spec_schema: {
         parameters: {
             query?: never;
             header?: never;
@@ -719,14 +1011,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    _lambda__JobList_get: {
+    list_jobs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any of these */
+                state?: components["schemas"]["State"][] | null;
+                /** @description A part of the name */
+                name?: string | null;
+                /** @description Its path */
+                notebook?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -742,9 +1052,400 @@ export interface operations {
                     "application/json": components["schemas"]["JobList"];
                 };
             };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
-    _lambda__NotebookInfo_get: {
+    submit_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Submission"];
+            };
+        };
+        responses: {
+            /** @description The key had already made this job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job_events: {
+        parameters: {
+            query?: {
+                /** @description The current one when left out */
+                attempt?: number | null;
+                /** @description Leave out up to this seq */
+                after?: number;
+                follow?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_html: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_log: {
+        parameters: {
+            query?: {
+                /** @description The current one when left out */
+                attempt?: number | null;
+                /** @description Bytes to leave out */
+                offset?: number;
+                follow?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_notebook: {
+        parameters: {
+            query?: {
+                /** @description The current one when left out */
+                attempt?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_notebook_info: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookInfo"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rerun_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 12 hex digits */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SpecChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inspect_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Inspection"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookInfo"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shutdown: {
         parameters: {
             query?: never;
             header?: never;
@@ -759,23 +1460,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NotebookInfo"];
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    a_s_post: {
+    get_status: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Submission"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -783,49 +1491,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description Any error */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    b_c_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SpecChanges"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

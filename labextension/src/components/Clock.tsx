@@ -27,7 +27,12 @@ export function RelativeTime(props: {
   const exact = new Date(props.epoch * 1000);
   return (
     <time dateTime={exact.toISOString()} title={exact.toLocaleString()}>
-      {formatRelative(props.epoch, now, props.trans, document.documentElement.lang || undefined)}
+      {formatRelative(
+        props.epoch,
+        now,
+        props.trans,
+        document.documentElement.lang || undefined
+      )}
     </time>
   );
 }

@@ -70,7 +70,8 @@ export function JobCard(props: IJobCardProps): React.JSX.Element {
           {job.failure.message} {job.failure.hint}
         </div>
       ) : (
-        job.last_output && !ended && <pre className="jp-mlops-card-output">{job.last_output}</pre>
+        job.last_output &&
+        !ended && <pre className="jp-mlops-card-output">{job.last_output}</pre>
       )}
       {metrics.length > 0 && (
         <dl className="jp-mlops-card-metrics">

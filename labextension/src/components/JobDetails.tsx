@@ -33,7 +33,9 @@ export function Parameters({ job, trans }: IProps): React.JSX.Element {
         />
       ) : (
         <p>
-          {trans.__('None yet. What the notebook logs with mlflow.log_metric appears here.')}
+          {trans.__(
+            'None yet. What the notebook logs with mlflow.log_metric appears here.'
+          )}
         </p>
       )}
     </div>

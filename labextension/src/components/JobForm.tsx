@@ -8,6 +8,7 @@ import type {
   RJSFSchema,
   UiSchema
 } from '@rjsf/utils';
+// eslint-disable-next-line jupyter/prefer-lazy-imports -- this module is loaded by import() only
 import { customizeValidator } from '@rjsf/validator-ajv8';
 import * as React from 'react';
 
@@ -71,7 +72,7 @@ export function JobForm(props: IJobFormProps): React.JSX.Element {
         noHtml5Validate
         showErrorList={false}
         idPrefix="jp-mlops-form"
-        onChange={event => props.onChange((event.formData ?? {}) as IFormData)}
+        onChange={event => props.onChange(event.formData ?? {})}
         onSubmit={props.onSubmit}
         onError={props.onSubmit}
       />
@@ -90,10 +91,16 @@ function Field(props: FieldTemplateProps): React.JSX.Element {
   }
   const help = props.rawDescription;
   return (
-    <div className="jp-mlops-field" data-type={String(schema.type)} data-invalid={!!rawErrors}>
+    <div
+      className="jp-mlops-field"
+      data-type={String(schema.type)}
+      data-invalid={!!rawErrors}
+    >
       {schema.type !== 'boolean' && <label htmlFor={id}>{label}</label>}
       <div className="jp-mlops-field-control">{children}</div>
-      {help && schema.type !== 'boolean' && <div className="jp-mlops-field-help">{help}</div>}
+      {help && schema.type !== 'boolean' && (
+        <div className="jp-mlops-field-help">{help}</div>
+      )}
       {rawErrors?.map((error, index) => (
         <div key={index} className="jp-mlops-field-error" role="alert">
           {error}

@@ -58,7 +58,10 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
           {ended ? (
             <>
               <Button label={trans.__('Rerun')} onClick={actions.rerun} />
-              <Button label={trans.__('Rerun with changes…')} onClick={actions.rerunWithChanges} />
+              <Button
+                label={trans.__('Rerun with changes…')}
+                onClick={actions.rerunWithChanges}
+              />
             </>
           ) : (
             <Button
@@ -104,7 +107,11 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
         </div>
       ))}
       <div className="jp-mlops-tabs">
-        <div role="tablist" aria-label={trans.__('Views of the job')} onKeyDown={arrowKeys(props)}>
+        <div
+          role="tablist"
+          aria-label={trans.__('Views of the job')}
+          onKeyDown={arrowKeys(props)}
+        >
           {tabs(trans).map(([tab, text]) => (
             <button
               key={tab}

@@ -131,18 +131,30 @@ export function JobList(props: IJobListProps): React.JSX.Element {
   const onKeyDown = (event: React.KeyboardEvent) => {
     const row = rows[active];
     switch (event.key) {
-      case 'ArrowDown':
-        return move(event, active + 1);
-      case 'ArrowUp':
-        return move(event, active - 1);
-      case 'Home':
-        return move(event, 0);
-      case 'End':
-        return move(event, rows.length - 1);
-      case 'PageDown':
-        return move(event, active + 10);
-      case 'PageUp':
-        return move(event, active - 10);
+      case 'ArrowDown': {
+        move(event, active + 1);
+        return;
+      }
+      case 'ArrowUp': {
+        move(event, active - 1);
+        return;
+      }
+      case 'Home': {
+        move(event, 0);
+        return;
+      }
+      case 'End': {
+        move(event, rows.length - 1);
+        return;
+      }
+      case 'PageDown': {
+        move(event, active + 10);
+        return;
+      }
+      case 'PageUp': {
+        move(event, active - 10);
+        return;
+      }
     }
     if (!row) {
       return;

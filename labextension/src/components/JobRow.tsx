@@ -57,8 +57,16 @@ export function JobRow(props: IJobRowProps): React.JSX.Element {
       <div role="gridcell" className="jp-mlops-row-actions">
         {ended ? (
           <>
-            <RowButton icon={refreshIcon} label={trans.__('Rerun')} onClick={props.onRerun} />
-            <RowButton icon={closeIcon} label={trans.__('Delete')} onClick={props.onDelete} />
+            <RowButton
+              icon={refreshIcon}
+              label={trans.__('Rerun')}
+              onClick={props.onRerun}
+            />
+            <RowButton
+              icon={closeIcon}
+              label={trans.__('Delete')}
+              onClick={props.onDelete}
+            />
           </>
         ) : (
           <RowButton

@@ -22,6 +22,10 @@ export interface IJobsPanelProps {
 
 const SHOWN: readonly State[] = ['running', 'queued', 'succeeded', 'failed', 'cancelled'];
 
+// Code is the same in every language.
+const MAGIC = '%load_ext jupyter_mlops\n%mlops run train.ipynb -p lr=0.1';
+const COMMAND = 'jupyter mlops run train.ipynb -p lr=0.1';
+
 /** Everything inside the Jobs side panel. */
 export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
   const { model, trans, actions } = props;
@@ -135,7 +139,11 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
         !model.error && <Empty trans={trans} onRunCurrent={props.onRunCurrent} />
       )}
       {chosen.length > 1 && (
-        <div className="jp-mlops-bulk" role="toolbar" aria-label={trans.__('Selected jobs')}>
+        <div
+          className="jp-mlops-bulk"
+          role="toolbar"
+          aria-label={trans.__('Selected jobs')}
+        >
           <span>{trans._n('%1 job selected', '%1 jobs selected', chosen.length)}</span>
           <button
             type="button"
@@ -187,16 +195,20 @@ function Empty(props: {
         </button>
       )}
       <p>{trans.__('From a notebook cell:')}</p>
-      <pre>{'%load_ext jupyter_mlops\n%mlops run train.ipynb -p lr=0.1'}</pre>
+      <pre>{MAGIC}</pre>
       <p>{trans.__('From a terminal:')}</p>
-      <pre>jupyter mlops run train.ipynb -p lr=0.1</pre>
+      <pre>{COMMAND}</pre>
     </div>
   );
 }
 
 function Skeleton(props: { trans: TranslationBundle }): React.JSX.Element {
   return (
-    <div className="jp-mlops-skeleton" role="status" aria-label={props.trans.__('Loading jobs')}>
+    <div
+      className="jp-mlops-skeleton"
+      role="status"
+      aria-label={props.trans.__('Loading jobs')}
+    >
       {[0, 1, 2, 3].map(index => (
         <div key={index} className="jp-mlops-skeleton-row" />
       ))}

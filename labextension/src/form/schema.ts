@@ -3,13 +3,7 @@ import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import type { ErrorSchema, RJSFSchema, UiSchema } from '@rjsf/utils';
 
 import type { IProblem, JobSpec, NotebookInfo, ParameterInfo } from '../api/types';
-import {
-  formatLines,
-  parseDuration,
-  parseLines,
-  parseSize,
-  Unreadable
-} from './text';
+import { formatLines, parseDuration, parseLines, parseSize, Unreadable } from './text';
 
 /** What the form holds; texts are read when it is sent. */
 export interface IFormData {
@@ -37,40 +31,54 @@ const ORDER = [
 /** Given by the notebook, or by other fields of the form. */
 const LEFT_OUT = new Set(['notebook', 'env_from', 'target']);
 
+/** What another run of the same snapshot can change (`SpecChanges`). */
+const CHANGEABLE = new Set(['name', 'parameters', 'env', 'retries', 'timeout']);
+
 type Parser = (text: string, trans: TranslationBundle) => unknown;
 
+interface ITextField {
+  parse: Parser;
+  /** An example, the same in every language. */
+  example: string;
+  lines?: boolean;
+}
+
 /** Fields that people write as text: dotted path → how it is read. */
-const TEXT_FIELDS: Record<string, { parse: Parser; placeholder: string; lines?: boolean }> = {
-  timeout: { parse: parseDuration, placeholder: '30m' },
-  'resources.memory': { parse: parseSize, placeholder: '4G' },
-  env: { parse: parseLines, placeholder: 'KEY=value', lines: true },
-  tags: { parse: parseLines, placeholder: 'key=value', lines: true }
+const TEXT_FIELDS: Record<string, ITextField | undefined> = {
+  timeout: { parse: parseDuration, example: '30m' },
+  'resources.memory': { parse: parseSize, example: '4G' },
+  env: { parse: parseLines, example: 'KEY=value', lines: true },
+  tags: { parse: parseLines, example: 'key=value', lines: true }
 };
 
 /** The form of one notebook: the server's schema, with the notebook's own parameters. */
 export function formSchema(
   jobSpec: RJSFSchema,
   info: NotebookInfo,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  rerun = false
 ): { schema: RJSFSchema; uiSchema: UiSchema<ReadonlyJSONObject> } {
   const properties: Record<string, RJSFSchema> = {};
-  const uiSchema: UiSchema<ReadonlyJSONObject> = { 'ui:order': [...BASIC, ...ORDER, '*'] };
+  const uiSchema: UiSchema<ReadonlyJSONObject> = {};
   const source = (jobSpec.properties ?? {}) as Record<string, RJSFSchema>;
   for (const [name, property] of Object.entries(source)) {
-    if (!LEFT_OUT.has(name)) {
+    if (rerun ? CHANGEABLE.has(name) : !LEFT_OUT.has(name)) {
       const [schema, ui] = field(name, plain(property, jobSpec));
       properties[name] = schema;
       uiSchema[name] = ui;
     }
   }
-  if (properties.kernel && info.kernels.length) {
+  if ('kernel' in properties && info.kernels.length) {
     properties.kernel = {
       ...properties.kernel,
       oneOf: [
         {
           const: '',
           title: info.kernel
-            ? trans.__("The notebook's own: %1", info.kernel.display_name || info.kernel.name)
+            ? trans.__(
+                "The notebook's own: %1",
+                info.kernel.display_name || info.kernel.name
+              )
             : trans.__('Choose a kernel')
         },
         ...info.kernels.map(kernel => ({
@@ -80,20 +88,15 @@ export function formSchema(
       ]
     };
   }
-  if (properties.name) {
-    uiSchema.name = { ...uiSchema.name, 'ui:placeholder': stemOf(info.notebook) };
-  }
-  if (properties.experiment) {
-    uiSchema.experiment = { ...uiSchema.experiment, 'ui:placeholder': stemOf(info.notebook) };
+  for (const name of ['name', 'experiment']) {
+    if (name in properties) {
+      uiSchema[name] = { 'ui:placeholder': stemOf(info.notebook) };
+    }
   }
   const parameters = parameterFields(info.parameters, trans);
   properties.parameters = parameters.schema;
   uiSchema.parameters = parameters.uiSchema;
-  uiSchema['ui:order'] = [
-    ...BASIC,
-    ...ORDER.filter(name => name in properties),
-    '*'
-  ].filter(name => name === '*' || name in properties);
+  uiSchema['ui:order'] = [...[...BASIC, ...ORDER].filter(name => name in properties), '*'];
   return { schema: { type: 'object', properties }, uiSchema };
 }
 
@@ -101,33 +104,21 @@ export function formSchema(
 export function initialData(info: NotebookInfo, spec?: JobSpec): IFormData {
   const parameters: Record<string, unknown> = {};
   for (const parameter of info.parameters) {
-    const given = spec?.parameters?.[parameter.name];
+    const given = spec?.parameters[parameter.name];
     const value = given !== undefined ? given : parameter.default;
     if (given === undefined && !parameter.literal) {
       continue;
     }
-    parameters[parameter.name] = isText(parameter)
-      ? asJson(value)
-      : (value ?? undefined);
+    parameters[parameter.name] = isText(parameter) ? asJson(value) : (value ?? undefined);
   }
-  const data: IFormData = { parameters, kernel: '' };
+  const data: IFormData = spec ? { parameters } : { parameters, kernel: '' };
   if (spec) {
-    const { name, retries, experiment, warm_start, output_dir } = spec;
+    const { name, retries } = spec;
     Object.assign(data, {
       name: name ?? undefined,
       retries,
-      experiment: experiment ?? undefined,
-      warm_start,
-      output_dir: output_dir ?? undefined,
-      kernel: spec.kernel ?? '',
       timeout: spec.timeout ? `${spec.timeout}s` : undefined,
-      env: formatLines(spec.env ?? {}, spec.env_from ?? []),
-      tags: formatLines(spec.tags ?? {}, []),
-      resources: {
-        cpus: spec.resources?.cpus,
-        gpus: spec.resources?.gpus,
-        memory: spec.resources?.memory ? `${spec.resources.memory}` : undefined
-      }
+      env: formatLines(spec.env, [])
     });
   }
   return data;
@@ -137,7 +128,8 @@ export function initialData(info: NotebookInfo, spec?: JobSpec): IFormData {
 export function toSpec(
   data: IFormData,
   info: NotebookInfo,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  rerun = false
 ): { spec: Partial<JobSpec> & { notebook: string }; problems: IProblem[] } {
   const problems: IProblem[] = [];
   const read = (where: string, text: string, parse: Parser): unknown => {
@@ -157,7 +149,7 @@ export function toSpec(
       continue;
     }
     if (name === 'env' || name === 'tags') {
-      const { values, names } = (read(name, String(value), parseLines) ?? {
+      const { values, names } = (read(name, value as string, parseLines) ?? {
         values: {},
         names: []
       }) as ReturnType<typeof parseLines>;
@@ -180,7 +172,7 @@ export function toSpec(
       spec.resources = resources;
     } else {
       const text = TEXT_FIELDS[name];
-      spec[name] = text ? read(name, String(value), text.parse) : value;
+      spec[name] = text ? read(name, value as string, text.parse) : value;
     }
   }
   const parameters: Record<string, unknown> = {};
@@ -190,10 +182,13 @@ export function toSpec(
       continue;
     }
     const where = `parameters.${parameter.name}`;
-    const value = isText(parameter) ? readJson(String(typed), where, problems, trans) : typed;
+    const value = isText(parameter)
+      ? readJson(typed as string, where, problems, trans)
+      : typed;
+    // A rerun is merged over the job's own values, so a return to the default must be said.
     if (
       value !== undefined &&
-      (!parameter.literal || asJson(value) !== asJson(parameter.default))
+      (rerun || !parameter.literal || asJson(value) !== asJson(parameter.default))
     ) {
       parameters[parameter.name] = value;
     }
@@ -240,7 +235,12 @@ function parameterFields(
   parameters: readonly ParameterInfo[],
   trans: TranslationBundle
 ): { schema: RJSFSchema; uiSchema: UiSchema } {
-  const types = { int: 'integer', float: 'number', bool: 'boolean', str: 'string' } as const;
+  const types = {
+    int: 'integer',
+    float: 'number',
+    bool: 'boolean',
+    str: 'string'
+  } as const;
   const properties: Record<string, RJSFSchema> = {};
   const uiSchema: UiSchema = {};
   for (const parameter of parameters) {
@@ -269,7 +269,7 @@ function field(path: string, schema: RJSFSchema): [RJSFSchema, UiSchema] {
     return [
       { type: 'string', title: schema.title, description: schema.description },
       {
-        'ui:placeholder': text.placeholder,
+        'ui:placeholder': text.example,
         ...(text.lines ? { 'ui:widget': 'textarea', 'ui:options': { rows: 2 } } : {})
       }
     ];
@@ -288,15 +288,13 @@ function field(path: string, schema: RJSFSchema): [RJSFSchema, UiSchema] {
 /** Without references and "or null": a form leaves a field empty instead. */
 function plain(schema: RJSFSchema, root: RJSFSchema): RJSFSchema {
   if (schema.$ref) {
-    const name = schema.$ref.split('/').pop() as string;
+    const name = schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1);
     const target = (root.$defs as Record<string, RJSFSchema>)[name];
-    const { $ref, ...own } = schema;
-    return plain({ ...target, ...own }, root);
+    return plain({ ...target, ...without(schema, '$ref') }, root);
   }
   if (schema.anyOf) {
     const real = (schema.anyOf as RJSFSchema[]).find(option => option.type !== 'null');
-    const { anyOf, default: _default, ...own } = schema;
-    return plain({ ...real, ...own }, root);
+    return plain({ ...real, ...without(schema, 'anyOf', 'default') }, root);
   }
   if (schema.properties) {
     const properties: Record<string, RJSFSchema> = {};
@@ -306,6 +304,10 @@ function plain(schema: RJSFSchema, root: RJSFSchema): RJSFSchema {
     return { ...schema, properties };
   }
   return schema;
+}
+
+function without(schema: RJSFSchema, ...keys: string[]): RJSFSchema {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => !keys.includes(key)));
 }
 
 function isText(parameter: ParameterInfo): boolean {

@@ -60,8 +60,12 @@ export function parseLines(
 }
 
 /** The reverse of `parseLines`. */
-export function formatLines(values: Record<string, string>, names: readonly string[]): string {
-  return [...Object.entries(values).map(([key, value]) => `${key}=${value}`), ...names].join(
-    '\n'
-  );
+export function formatLines(
+  values: Record<string, string>,
+  names: readonly string[]
+): string {
+  return [
+    ...Object.entries(values).map(([key, value]) => `${key}=${value}`),
+    ...names
+  ].join('\n');
 }

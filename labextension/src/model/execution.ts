@@ -11,12 +11,7 @@ import type { IAttemptEvent, IProblemDocument, Job } from '../api/types';
 
 /** Where a cell of an execution is. */
 export type CellStatus =
-  | 'waiting'
-  | 'running'
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled'
-  | 'not_run';
+  'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'not_run';
 
 interface IStreamEvent {
   index: number;

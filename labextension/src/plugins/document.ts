@@ -6,15 +6,15 @@ import { NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { reporting } from '../commands';
 import { jobsIcon } from '../icons';
 import { CommandIDs, IJobs } from '../tokens';
-import { JobDocument } from '../widgets/jobDocument';
+import type { JobDocument } from '../widgets/jobDocument';
 
 /** The document of one job, and MLflow's own UI. */
 export const documentPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:document',
-  description: 'Shows one job: the executed notebook as it grows, log, parameters, details.',
+  description:
+    'Shows one job: the executed notebook as it grows, log, parameters, details.',
   autoStart: true,
   requires: [IJobs, IRenderMimeRegistry, IEditorServices, NotebookPanel.IContentFactory],
   optional: [ILayoutRestorer, ITranslator],
@@ -56,6 +56,8 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
         }
         let widget = tracker.find(w => w.id === `jupyter-mlops-job-${id}`);
         if (!widget) {
+          const { JobDocument } = await import('../widgets/jobDocument');
+          // eslint-disable-next-line jupyter/require-disposable-ownership -- the shell owns it
           widget = new JobDocument({
             id,
             model: jobs.model,
@@ -67,8 +69,10 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
               rerun: () => void commands.execute(CommandIDs.rerunJob, { id: job.id }),
               rerunWithChanges: () =>
                 void commands.execute(CommandIDs.rerunJobWithChanges, { id: job.id }),
-              openOutput: () => void commands.execute(CommandIDs.openOutput, { id: job.id }),
-              openMlflow: () => void commands.execute(CommandIDs.openMlflow, { id: job.id }),
+              openOutput: () =>
+                void commands.execute(CommandIDs.openOutput, { id: job.id }),
+              openMlflow: () =>
+                void commands.execute(CommandIDs.openMlflow, { id: job.id }),
               openSource: () => {
                 const path = job.contents.notebook;
                 if (path) {
@@ -99,6 +103,7 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
         const { client } = jobs.model;
         const hit = app.contextMenuHitTest(node => !!node.dataset.mlopsJob);
         const id = typeof args.id === 'string' ? args.id : hit?.dataset.mlopsJob;
+        const { reporting } = await import('../commands');
         const job = id ? await reporting(client.job(id)) : undefined;
         const url = client.mlflowUrl(job?.tracking.experiment_id, job?.tracking.run_id);
         const widgetId = `jupyter-mlops-mlflow-${job?.id ?? 'home'}`;

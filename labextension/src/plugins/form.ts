@@ -3,12 +3,9 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import type { RJSFSchema } from '@rjsf/utils';
 
-import { reporting } from '../commands';
 import { runAsJobIcon } from '../icons';
 import { CommandIDs, IJobs } from '../tokens';
-import { JobFormDialog } from '../widgets/formDialog';
 
 /** "Run as Job…" from the toolbar, the palette, the file browser and the Run menu. */
 export const formPlugin: JupyterFrontEndPlugin<void> = {
@@ -46,7 +43,10 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
         args: {
           type: 'object',
           properties: {
-            path: { type: 'string', description: 'The notebook; the open one when left out' },
+            path: {
+              type: 'string',
+              description: 'The notebook; the open one when left out'
+            },
             browser: { type: 'boolean', description: "Take the file browser's selection" },
             toolbar: { type: 'boolean', description: 'Show the icon only' }
           }
@@ -66,10 +66,14 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
         if (!path) {
           return;
         }
-        if (open && open.context.path === path && open.context.model.dirty) {
+        if (open?.context.path === path && open.context.model.dirty) {
           // What runs is what the person sees.
           await open.context.save();
         }
+        const [{ reporting }, { askForJob }] = await Promise.all([
+          import('../commands'),
+          import('../widgets/formDialog')
+        ]);
         const [info, jobSpec] =
           (await reporting(
             Promise.all([client.inspect(localPath(path)), client.jobSpecSchema()])
@@ -77,12 +81,12 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
         if (!info || !jobSpec) {
           return;
         }
-        const job = await new JobFormDialog({
+        const job = await askForJob({
           client,
-          jobSpec: jobSpec as RJSFSchema,
+          jobSpec,
           info,
           trans
-        }).ask();
+        });
         if (job) {
           jobs.model.accept(job);
           await commands.execute(CommandIDs.openJob, { id: job.id });
@@ -104,6 +108,10 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
         if (!id) {
           return;
         }
+        const [{ reporting }, { askForJob }] = await Promise.all([
+          import('../commands'),
+          import('../widgets/formDialog')
+        ]);
         const found = await reporting(
           Promise.all([client.job(id), client.jobNotebookInfo(id), client.jobSpecSchema()])
         );
@@ -111,13 +119,13 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
           return;
         }
         const [rerunOf, info, jobSpec] = found;
-        const job = await new JobFormDialog({
+        const job = await askForJob({
           client,
-          jobSpec: jobSpec as RJSFSchema,
+          jobSpec,
           info,
           rerunOf,
           trans
-        }).ask();
+        });
         if (job) {
           jobs.model.accept(job);
           await commands.execute(CommandIDs.openJob, { id: job.id });

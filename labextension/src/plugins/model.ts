@@ -1,3 +1,4 @@
+/* eslint-disable jupyter/prefer-lazy-imports -- activation needs these at once */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';

@@ -1,3 +1,4 @@
+/* eslint-disable jupyter/prefer-lazy-imports -- activation needs these at once */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';

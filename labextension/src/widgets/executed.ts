@@ -1,4 +1,4 @@
-import type { CodeCell } from '@jupyterlab/cells';
+import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
 import { StaticNotebook } from '@jupyterlab/notebook';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
@@ -89,7 +89,7 @@ export class ExecutedNotebook extends Widget {
     cell.node.dataset.mlopsStatus = status;
     if (cell.model.type === 'code') {
       if (status === 'running') {
-        (cell as CodeCell).setPrompt('*');
+        (cell.model as ICodeCellModel).executionState = 'running';
         this._follow(index);
       }
     }
@@ -103,7 +103,11 @@ export class ExecutedNotebook extends Widget {
     }
     const before = view.widgets[Math.max(0, index - 1)]?.node.getBoundingClientRect();
     const frame = this.node.getBoundingClientRect();
-    if (before && before.top < frame.bottom + FOLLOW_DISTANCE && before.bottom > frame.top) {
+    if (
+      before &&
+      before.top < frame.bottom + FOLLOW_DISTANCE &&
+      before.bottom > frame.top
+    ) {
       void view.scrollToItem(index, 'smart');
     }
   }

@@ -18,7 +18,12 @@ class FormBody extends ReactWidget {
   constructor(private readonly _options: JobFormDialog.IOptions) {
     super();
     const { jobSpec, info, trans, rerunOf } = _options;
-    ({ schema: this._schema, uiSchema: this._uiSchema } = formSchema(jobSpec, info, trans));
+    ({ schema: this._schema, uiSchema: this._uiSchema } = formSchema(
+      jobSpec,
+      info,
+      trans,
+      !!rerunOf
+    ));
     this._data = initialData(info, rerunOf?.spec);
     this._problems = info.problems as unknown as IProblem[];
     this.addClass('jp-mlops-formBody');
@@ -30,7 +35,7 @@ class FormBody extends ReactWidget {
   /** Send; null when something was refused, which then stands beside its field. */
   async send(): Promise<Job | null> {
     const { client, info, trans, rerunOf } = this._options;
-    const { spec, problems } = toSpec(this._data, info, trans);
+    const { spec, problems } = toSpec(this._data, info, trans, !!rerunOf);
     if (problems.length) {
       this._refuse(problems);
       return null;
@@ -105,6 +110,17 @@ function changes(spec: Partial<JobSpec>): Partial<SpecChanges> {
       ([, value]) => value !== undefined
     )
   );
+}
+
+/** Ask for a job; null when the person changed their mind. */
+export async function askForJob(options: JobFormDialog.IOptions): Promise<Job | null> {
+  // eslint-disable-next-line jupyter/require-disposable-ownership -- disposed below
+  const dialog = new JobFormDialog(options);
+  try {
+    return await dialog.ask();
+  } finally {
+    dialog.dispose();
+  }
 }
 
 /** "Run as Job…": stays open until the server has accepted the job. */

@@ -24,7 +24,8 @@ export class JobOutput extends ReactWidget implements IRenderMime.IRenderer {
 
   async renderModel(mime: IRenderMime.IMimeModel): Promise<void> {
     const data = mime.data[JOB_MIME_TYPE] as { id?: unknown } | undefined;
-    const id = typeof data?.id === 'string' && /^[0-9a-f]{12}$/.test(data.id) ? data.id : '';
+    const id =
+      typeof data?.id === 'string' && /^[0-9a-f]{12}$/.test(data.id) ? data.id : '';
     if (!id || id === this._id) {
       return;
     }
