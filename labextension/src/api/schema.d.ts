@@ -493,19 +493,19 @@ export interface components {
              * @description MLflow experiment; the notebook's name when left out.
              * @default null
              */
-            experiment: string | null;
+            experiment?: string | null;
             /**
              * Kernel
              * @description The notebook's own kernel when left out.
              * @default null
              */
-            kernel: string | null;
+            kernel?: string | null;
             /**
              * Name
              * @description The notebook's name when left out.
              * @default null
              */
-            name: string | null;
+            name?: string | null;
             /**
              * Notebook
              * @description Path: absolute, or below the Jupyter server's root.
@@ -516,7 +516,7 @@ export interface components {
              * @description Where the executed notebook goes; "jobs" beside the notebook when left out. File names are chosen by the server.
              * @default null
              */
-            output_dir: string | null;
+            output_dir?: string | null;
             /** Parameters */
             parameters?: {
                 [key: string]: components["schemas"]["JsonValue"];
@@ -527,7 +527,7 @@ export interface components {
              * @description New attempts after a failure.
              * @default 0
              */
-            retries: number;
+            retries?: number;
             /** Tags */
             tags?: {
                 [key: string]: string;
@@ -538,19 +538,19 @@ export interface components {
              * @default process
              * @constant
              */
-            target: "process";
+            target?: "process";
             /**
              * Timeout
              * @description Seconds for one attempt.
              * @default null
              */
-            timeout: number | null;
+            timeout?: number | null;
             /**
              * Warm start
              * @description Fork the kernel from a warm parent where possible.
              * @default true
              */
-            warm_start: boolean;
+            warm_start?: boolean;
         };
         /**
          * JobSpec
@@ -794,18 +794,18 @@ export interface components {
              * CPUs
              * @default 1
              */
-            cpus: number;
+            cpus?: number;
             /**
              * GPUs
              * @default 0
              */
-            gpus: number;
+            gpus?: number;
             /**
              * Memory
              * @description Limit in bytes; none when left out.
              * @default null
              */
-            memory: number | null;
+            memory?: number | null;
         };
         /**
          * Resources
@@ -843,12 +843,12 @@ export interface components {
              * @description Take the notebook as it is now instead of the job's own snapshot.
              * @default false
              */
-            latest: boolean;
+            latest?: boolean;
             /**
              * Name
              * @default null
              */
-            name: string | null;
+            name?: string | null;
             /** Parameters */
             parameters?: {
                 [key: string]: components["schemas"]["JsonValue"];
@@ -857,12 +857,12 @@ export interface components {
              * Retries
              * @default null
              */
-            retries: number | null;
+            retries?: number | null;
             /**
              * Timeout
              * @default null
              */
-            timeout: number | null;
+            timeout?: number | null;
         };
         /**
          * State
@@ -880,7 +880,7 @@ export interface components {
              * @description The notebook itself, for one that is not saved (a cell sent by %%mlops run); `spec.notebook` then only names it and gives the working directory.
              * @default null
              */
-            content: {
+            content?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
             spec: components["schemas"]["JobSpec-Input"];
@@ -889,7 +889,7 @@ export interface components {
              * @description Variables taken along by value: base64 of a pickled dict. Loaded by the kernel only.
              * @default null
              */
-            values: string | null;
+            values?: string | null;
         };
         /**
          * Tracking
