@@ -7,8 +7,9 @@ its spec is told.
 
 import sys
 
-import jupyter_mlops
 from importlinter.cli import lint_imports_command
+
+import jupyter_mlops
 
 spec = jupyter_mlops.__spec__
 assert spec is not None

@@ -1,0 +1,151 @@
+"""Runs the lanes of the tests, all of them whatever fails, and adds up what they report.
+
+The last line is the sum: `N passed, N failed, N skipped`. A lane that fails without naming a
+test (a linter, a crash) counts as one failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Count:
+    """What one lane says about its tests."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+@dataclass
+class Lane:
+    """One command, and how to read what it leaves behind."""
+
+    name: str
+    command: list[str]
+    read: Callable[[Path], Count] | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: Path = TOP
+
+
+def pytest_count(report: Path) -> Count:
+    """From pytest's JUnit file."""
+    count = Count()
+    for suite in ET.parse(report).getroot().iter("testsuite"):
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        count.failed += bad
+        count.skipped += skipped
+        count.passed += int(suite.get("tests", 0)) - bad - skipped
+    return count
+
+
+def jest_count(report: Path) -> Count:
+    """From `jest --json`; a suite that doesn't load has no tests to fail."""
+    found = json.loads(report.read_text())
+    return Count(
+        passed=found["numPassedTests"],
+        failed=found["numFailedTests"] + found["numRuntimeErrorTestSuites"],
+        skipped=found["numPendingTests"] + found["numTodoTests"],
+    )
+
+
+def playwright_count(report: Path) -> Count:
+    """From Playwright's JSON reporter; a test that passed at its second try has passed."""
+    found = json.loads(report.read_text())
+    stats = found["stats"]
+    return Count(
+        passed=stats["expected"] + stats["flaky"],
+        failed=stats["unexpected"] + len(found["errors"]),
+        skipped=stats["skipped"],
+    )
+
+
+def lanes(reports: Path, *, fast: bool) -> list[Lane]:
+    """What to run, in order; each leaves its report as `<name>` in `reports`."""
+    pytest = ["pytest", "-n", os.environ.get("PYTEST_WORKERS", "auto"), "--dist", "loadgroup"]
+    if fast:
+        pytest += ["-m", "not slow and not cluster"]
+    found = [
+        Lane("check", ["make", "check"]),
+        Lane("pytest", [*pytest, f"--junitxml={reports}/pytest"], pytest_count),
+        Lane("jest", ["jlpm", "test", "--json", f"--outputFile={reports}/jest"], jest_count),
+    ]
+    if fast:
+        return found[1:]
+    playwright = ["jlpm", "test", "--reporter=list,json"]
+    env = {"PLAYWRIGHT_JSON_OUTPUT_NAME": f"{reports}/playwright"}
+    return [*found, Lane("playwright", playwright, playwright_count, env, TOP / "ui-tests")]
+
+
+def browser() -> dict[str, str]:
+    """The environment in which Playwright finds a browser."""
+    try:
+        path = subprocess.check_output([TOP / "scripts/browser"], text=True).strip()
+    except subprocess.CalledProcessError:
+        return {}  # the lane says what is missing
+    return {"CHROMIUM_PATH": path} if path else {}
+
+
+def run(lane: Lane, reports: Path) -> tuple[int, Count]:
+    """Run one lane, its output going where ours goes."""
+    print(f"\n==== {lane.name}", flush=True)
+    env = os.environ | lane.env
+    if lane.name == "playwright":
+        env |= browser()
+    code = subprocess.run(
+        lane.command, cwd=lane.cwd, env=env, stdin=subprocess.DEVNULL, check=False
+    ).returncode
+    count = Count()
+    if lane.read:
+        try:
+            count = lane.read(reports / lane.name)
+        except (OSError, ValueError, LookupError, ET.ParseError) as error:
+            print(f"{lane.name} left no report: {error!r}")
+            code = code or 1
+    if code and not count.failed:
+        count.failed = 1
+    return code, count
+
+
+def main() -> int:
+    """Run the lanes; 1 when any of them failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fast", action="store_true", help="no checks, no browser, nothing slow")
+    fast = parser.parse_args().fast
+    total = Count()
+    failing = False
+    summary = []
+    with tempfile.TemporaryDirectory(prefix="jupyter-mlops-reports-") as made:
+        reports = Path(made)
+        for lane in lanes(reports, fast=fast):
+            started = time.monotonic()
+            code, count = run(lane, reports)
+            failing |= bool(code) or bool(count.failed)
+            total.passed += count.passed
+            total.failed += count.failed
+            total.skipped += count.skipped
+            said = str(count) if lane.read else ("failed" if code else "passed")
+            summary.append(f"{lane.name:<12}{said:<42}{time.monotonic() - started:6.0f} s")
+    print("\n==== summary", *summary, "", total, sep="\n", flush=True)
+    return int(failing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
