@@ -135,6 +135,10 @@ class Client(Caller):
         """What a notebook declares, and what would refuse its submit: a `NotebookInfo`."""
         return self._json("POST", "/notebooks/inspect", body={"notebook": notebook})
 
+    def notebook_info(self, job_id: str) -> Json:
+        """The `NotebookInfo` of a job's own snapshot."""
+        return self._json("GET", f"/jobs/{_segment(job_id)}/notebook-info")
+
     def job_spec_schema(self) -> Json:
         """The JSON Schema of a job's spec."""
         return self._json("GET", "/job-spec.json")
@@ -167,8 +171,9 @@ class Client(Caller):
 
         With `tick`, None comes whenever nothing has for so many seconds.
         """
+        query = {"attempt": attempt, "after": after, "follow": follow or None}
         try:
-            yield from self._job_events(job_id, attempt, after, follow, tick)
+            yield from self._job_lines(job_id, query, tick)
         except BrokenOff as error:
             raise self._silent(error) from error
 
@@ -189,41 +194,42 @@ class Client(Caller):
     ) -> Iterator[Json | None]:
         """`job_events(follow=True)` that outlives the daemon: starts it again and goes on.
 
-        The last one is `{"type": "job", "job": …}`. `{"type": "reconnected"}` comes after a
-        new connection.
+        Begins with `attempt`; None is for a job that was just submitted. The last one is
+        `{"type": "job", "job": …}`; `{"type": "reconnected"}` comes after a new connection.
 
         Raises:
             DaemonUnreachable: it went away and can't be started again.
         """
         failures = 0
         while True:
+            why: Exception | None = None
+            query = {"attempt": attempt, "after": after or None, "follow": True}
             try:
-                for event in self._job_events(job_id, attempt, after or None, True, tick):
-                    if event is not None:
-                        failures = 0
-                        if event.get("type") == "attempt":
-                            attempt, after = int(event["number"]), 0
-                        else:
-                            after = int(event.get("seq", after))
+                for event in self._job_lines(job_id, query, tick):
                     yield event
-                    if event is not None and event.get("type") == "job":
+                    if event is None:
+                        continue
+                    failures = 0
+                    if event.get("type") == "job":
                         return
-                raise BrokenOff("the events ended before the job did")
+                    if event.get("type") == "attempt":
+                        attempt, after = int(event["number"]), 0
+                    else:
+                        attempt, after = attempt or 1, int(event.get("seq", after))
             except (BrokenOff, Busy) as error:
-                failures += 1
-                if failures > _RECONNECTIONS:
-                    raise DaemonUnreachable(
-                        "The daemon goes away again and again while the job is followed.",
-                        hint=f"`jupyter mlops attach {job_id}` follows it again. It isn't lost.",
-                    ) from error
-                time.sleep(0.1 * 2**failures)
-                self.ensure_daemon()
-                yield {"type": "reconnected"}
+                why = error
+            # It broke off, or ended although the job hasn't: the daemon has gone.
+            failures += 1
+            if failures > _RECONNECTIONS:
+                raise DaemonUnreachable(
+                    "The daemon goes away again and again while the job is followed.",
+                    hint=f"`jupyter mlops attach {job_id}` follows it again. It isn't lost.",
+                ) from why
+            time.sleep(0.1 * 2**failures)
+            self.ensure_daemon()
+            yield {"type": "reconnected"}
 
-    def _job_events(
-        self, job_id: str, attempt: int | None, after: int | None, follow: bool, tick: float | None
-    ) -> Iterator[Json | None]:
-        query = {"attempt": attempt, "after": after, "follow": follow or None}
+    def _job_lines(self, job_id: str, query: Json, tick: float | None) -> Iterator[Json | None]:
         yield from self._lines(f"/jobs/{_segment(job_id)}/events", query, tick)
 
 

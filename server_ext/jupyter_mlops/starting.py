@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops import paths
-from jupyter_mlops.errors import DaemonUnreachable, Refused, StoreFull
+from jupyter_mlops.errors import (
+    DaemonUnreachable,
+    InvalidInput,
+    MlopsError,
+    Refused,
+    StoreFull,
+    StoreUnusable,
+)
 
 #: Seconds that a daemon may take from its start to its first accept.
 START_TIMEOUT = 30.0
@@ -46,7 +53,9 @@ def daemon_environment(given: Mapping[str, str]) -> dict[str, str]:
         env.pop("MLFLOW_EXPERIMENT_ID", None)
     if entries := env.get("PYTHONPATH"):
         # The daemon works in "/": what was relative to us has to stay where it is.
-        env["PYTHONPATH"] = os.pathsep.join(os.path.abspath(e) for e in entries.split(os.pathsep))
+        env["PYTHONPATH"] = os.pathsep.join(
+            str(Path(e).absolute()) for e in entries.split(os.pathsep)
+        )
     return env
 
 
@@ -55,6 +64,9 @@ def start_daemon(listening: Callable[[], bool], timeout: float = START_TIMEOUT) 
 
     Raises:
         DaemonUnreachable: it ended or didn't listen in time; the detail has the end of its log.
+        StoreUnusable: the store is corrupt or from a newer version.
+        InvalidInput: the settings can't be used.
+        Refused: the data directory isn't ours alone.
         StoreFull: the disk that holds the data directory is full.
     """
     deadline = time.monotonic() + timeout
@@ -67,7 +79,7 @@ def start_daemon(listening: Callable[[], bool], timeout: float = START_TIMEOUT) 
             # Perhaps it only lost against one that is listening by now.
             if listening():
                 return
-            raise _unreachable(f"The daemon ended with exit code {code} at its start", log_start)
+            raise _failed(code, log_start)
         # Exit code 0: another one holds the lock. It listens soon, or it was just leaving.
         if _wait(listening, min(deadline, time.monotonic() + _WINNER_GRACE)):
             return
@@ -88,7 +100,7 @@ def _launch_and_wait(listening: Callable[[], bool], deadline: float) -> int | No
     except OSError as error:
         raise _unwritable(error) from error
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = subprocess.Popen(
             # -P: what lies in the working directory must never be imported instead of the library.
             [sys.executable or "python3", "-P", "-m", "jupyter_mlops.daemon"],
             stdin=subprocess.DEVNULL,
@@ -150,6 +162,17 @@ def log_tail(start: int = 0) -> str:
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+
+def _failed(code: int, log_start: int) -> MlopsError:
+    """Why the daemon ended at its start: its exit codes are those of the errors."""
+    kinds: dict[int, type[MlopsError]] = {
+        kind.exit_code: kind for kind in (StoreUnusable, Refused, InvalidInput)
+    }
+    tail = log_tail(log_start)
+    if code in kinds and tail:
+        return kinds[code](tail, hint=f"The daemon's log: {paths.daemon_log()}")
+    return _unreachable(f"The daemon ended with exit code {code} at its start", log_start)
 
 
 def _unreachable(what: str, log_start: int) -> DaemonUnreachable:

@@ -46,6 +46,11 @@ class Connection:
         """End the connection; may be called twice."""
         self._socket.close()
 
+    def __del__(self) -> None:
+        # A client may be dropped with idle connections; that is no reason for a warning.
+        if hasattr(self, "_socket"):
+            self._socket.close()
+
     def stale(self) -> bool:
         """Whether the other side has closed it (or said something that nobody asked for)."""
         self._socket.setblocking(False)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from standin import Request, StandIn
+
+# Test modules are imported by path; the helper beside them is imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from mlops_standin import Request, StandIn
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data directory of the test's own."""
-    directory = tmp_path / "data"
-    monkeypatch.setenv("JUPYTER_MLOPS_DATA_DIR", str(directory))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return directory
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A data directory of the test's own, with a path short enough for its sockets."""
+    with tempfile.TemporaryDirectory(prefix="mlops-") as parent:
+        directory = Path(parent) / "data"
+        monkeypatch.setenv("JUPYTER_MLOPS_DATA_DIR", str(directory))
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield directory
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mlops_standin import Request, StandIn
+
 from jupyter_mlops.client import Client
 from jupyter_mlops.errors import (
     Busy,
@@ -23,7 +25,6 @@ from jupyter_mlops.errors import (
     StoreUnusable,
     TooLarge,
 )
-from standin import Request, StandIn
 
 Serve = Callable[[Callable[[Request], None]], StandIn]
 JOB = "0123456789ab"
@@ -73,9 +74,7 @@ def test_an_answer_that_ends_with_its_connection(serve: Serve) -> None:
 def test_an_answer_without_a_body(serve: Serve) -> None:
     """204 has none, and 100 Continue before it is passed over."""
     server = serve(
-        lambda request: request.raw(
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
-        )
+        lambda request: request.raw(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")
     )
     asking = client()
     asking.delete(JOB)

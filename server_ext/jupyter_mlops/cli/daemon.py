@@ -11,7 +11,7 @@ from jupyter_mlops.cli.options import Given
 from jupyter_mlops.client import Client
 
 
-def status(given: Given, console: Console) -> int:
+def status(_given: Given, console: Console) -> int:
     """Whether the daemon runs; nothing is started.
 
     Raises:
@@ -21,7 +21,7 @@ def status(given: Given, console: Console) -> int:
     return 0
 
 
-def start(given: Given, console: Console) -> int:
+def start(_given: Given, console: Console) -> int:
     """Start the daemon if it doesn't run."""
     client = Client()
     already = client.listening()
@@ -30,7 +30,7 @@ def start(given: Given, console: Console) -> int:
     return 0
 
 
-def stop(given: Given, console: Console) -> int:
+def stop(_given: Given, console: Console) -> int:
     """Stop the daemon; jobs go on."""
     stopped = Client(start=False).stop_daemon()
     if console.json:
@@ -40,7 +40,7 @@ def stop(given: Given, console: Console) -> int:
     return 0
 
 
-def restart(given: Given, console: Console) -> int:
+def restart(_given: Given, console: Console) -> int:
     """Stop the daemon and start it anew; jobs go on."""
     client = Client()
     client.replace_daemon()

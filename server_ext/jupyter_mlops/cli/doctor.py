@@ -30,7 +30,7 @@ CHECKS: tuple[Callable[[], list[Finding]], ...] = (
 )
 
 
-def doctor(given: Given, console: Console) -> int:
+def doctor(_given: Given, console: Console) -> int:
     """Check everything; 1 when there is a problem, warnings are none."""
     findings: list[Finding] = []
     for check in CHECKS:
@@ -58,7 +58,7 @@ def doctor(given: Given, console: Console) -> int:
 def _run(check: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return check()
-    except Exception as error:  # a check that breaks is a finding, and the others still run
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a finding; others still run
         name = check.__name__.replace("_", " ")
         detail = f"The check itself failed: {type(error).__name__}: {one_line(error)}"
         return [problem(name, detail, "jupyter mlops doctor --debug, and report it.")]

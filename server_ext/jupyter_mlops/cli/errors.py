@@ -38,7 +38,9 @@ def log_unexpected(error: BaseException) -> str:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         if path.exists() and path.stat().st_size > _LOG_MAX:
             flags |= os.O_TRUNC
-        with open(os.open(path, flags, 0o600), "a", encoding="utf-8", errors="replace") as file:
+        with os.fdopen(
+            os.open(path, flags, 0o600), "a", encoding="utf-8", errors="replace"
+        ) as file:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n{text}\n")
     except (OSError, MlopsError):
         return ""  # the one line that follows says so

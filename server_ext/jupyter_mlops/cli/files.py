@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import InvalidInput, TooLarge
@@ -38,7 +39,7 @@ def read_parameters(path: str) -> dict[str, Any]:
 
 def _read(path: str, limit: int) -> str:
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             if os.fstat(file.fileno()).st_size > limit:
                 raise _too_large(path, f"{limit // 1024} KiB")
             data = file.read(limit + 1)

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.note("Interrupted.")
         return 130
-    except Exception as error:  # the last net: a person gets one line, the log the rest
+    except Exception as error:  # noqa: BLE001 - the last net: one line here, the rest in a log
         return _unexpected(console, error, debug="--debug" in asked_before)
 
 

@@ -162,7 +162,7 @@ def _near(word: str, known: Iterable[str]) -> str:
 
 
 def near_verb(word: str, verbs: Iterable[Verb]) -> str:
-    """ " Did you mean …?", when a verb is close to `word`; else empty."""
+    """A question about the verb that is closest to `word`; empty when none is close."""
     return _near(word, [verb.name for verb in verbs])
 
 

@@ -117,7 +117,7 @@ class View:
 class Painter(Protocol):
     """Shows a view; `end` leaves the terminal ready for what is said next."""
 
-    def update(self, view: View, event: dict[str, Any] | None) -> None:
+    def update(self, view: View, event: dict[str, Any] | None, /) -> None:
         """After an event (None: only time has passed)."""
 
     def end(self) -> None:
@@ -142,7 +142,7 @@ class Bar:
         self._drawn = 0.0
         self._there = False
 
-    def update(self, view: View, event: dict[str, Any] | None) -> None:
+    def update(self, view: View, _event: dict[str, Any] | None) -> None:
         """Redraw, unless it was just done."""
         now = time.monotonic()
         if self._there and now - self._drawn < REDRAW:

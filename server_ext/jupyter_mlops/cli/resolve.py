@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from jupyter_mlops.client import Client
 from jupyter_mlops.cli.console import one_line
+from jupyter_mlops.client import Client
 from jupyter_mlops.errors import InvalidInput, NotFound
 
 _ID_LENGTH = 12

@@ -16,7 +16,6 @@ from jupyter_mlops.cli.spec import (
     Problems,
     declared_types,
     job_spec,
-    previous_types,
     spec_changes,
 )
 from jupyter_mlops.client import Client
@@ -40,7 +39,9 @@ def run(given: Given, console: Console) -> int:
     problems.check(given)
     client = Client()
     try:
-        types = declared_types(client, spec["notebook"]) if parameters.ambiguous else {}
+        types: dict[str, str] = {}
+        if parameters.ambiguous:
+            types = declared_types(client.inspect(spec["notebook"]))
         spec["parameters"] = parameters.resolve(types, problems)
         problems.check(given)
         job = client.submit(spec, idempotency_key=given.text("idempotency-key"))
@@ -58,7 +59,11 @@ def rerun(given: Given, console: Console) -> int:
     client = Client()
     try:
         job_id = resolve(client, given.positional[0])
-        types = previous_types(client, client.job(job_id)) if parameters.ambiguous else {}
+        types: dict[str, str] = {}
+        if parameters.ambiguous:
+            # What runs is the job's snapshot, unless the notebook as it is now was asked for.
+            latest = client.inspect(client.job(job_id)["notebook"]) if "latest" in changes else None
+            types = declared_types(latest or client.notebook_info(job_id))
         changes["parameters"] = parameters.resolve(types, problems)
         problems.check(given)
         job = client.rerun(job_id, changes)
@@ -127,8 +132,9 @@ def _follow(
 def _watch(console: Console, client: Client, view: View, shown: Painter, *, stream: bool) -> Job:
     shown.update(view, None)
     read_at = time.monotonic()
-    first = 1 if stream and view.attempt else None
-    for event in client.follow(view.job["id"], attempt=first, tick=REDRAW):
+    first = 1 if stream else view.attempt
+    begun = first if view.attempt else None
+    for event in client.follow(view.job["id"], attempt=begun, tick=REDRAW):
         if event is not None:
             if event.get("type") == "job":
                 ended: Job = event["job"]

@@ -18,8 +18,7 @@ from jupyter_mlops.cli.values import (
     read_typed,
     read_whole,
 )
-from jupyter_mlops.client import Client
-from jupyter_mlops.errors import InvalidInput, MlopsError
+from jupyter_mlops.errors import InvalidInput
 
 
 class Problems:
@@ -41,8 +40,10 @@ class Problems:
             return None
 
     def check(self, given: Given) -> None:
-        """Raises:
-        InvalidInput: something was noted.
+        """End here if anything was noted.
+
+        Raises:
+            InvalidInput: with all that was noted.
         """
         if self.found:
             count = "" if len(self.found) == 1 else f" ({len(self.found)} problems)"
@@ -87,9 +88,9 @@ def _typed(declared: str) -> Callable[[str], Any]:
     return lambda text: read_typed(text, declared)
 
 
-def declared_types(client: Client, notebook: str) -> dict[str, str]:
-    """The types of the parameters that a notebook declares."""
-    return {p["name"]: p["type"] for p in client.inspect(notebook)["parameters"]}
+def declared_types(info: dict[str, Any]) -> dict[str, str]:
+    """The types of the parameters in a `NotebookInfo`."""
+    return {parameter["name"]: parameter["type"] for parameter in info["parameters"]}
 
 
 def notebook_path(text: str, problems: Problems) -> str:
@@ -168,20 +169,3 @@ def _environment(
         elif (pair := problems.read("--env", text, read_pair)) is not None:
             values[pair[0]] = pair[1]
     return values, names
-
-
-def previous_types(client: Client, job: dict[str, Any]) -> dict[str, str]:
-    """Types for a rerun: what the notebook declares, else those of the values before."""
-    kinds = {bool: "bool", int: "int", float: "float", str: "str", list: "list", dict: "dict"}
-    before = {
-        name: kinds[type(value)]
-        for name, value in job["spec"]["parameters"].items()
-        if value is not None
-    }
-    # A whole number before doesn't mean that a fraction is wrong now.
-    before = {name: kind for name, kind in before.items() if kind not in ("int", "float")}
-    try:
-        return before | declared_types(client, job["notebook"])
-    except MlopsError:
-        # The notebook was moved or deleted: the job has its snapshot, we have the values.
-        return before

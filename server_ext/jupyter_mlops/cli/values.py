@@ -14,10 +14,11 @@ from typing import Any
 
 _INTEGER = re.compile(r"[+-]?[0-9](?:_?[0-9])*")
 _FLOAT = re.compile(r"[+-]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_WORDS = {
+_NONE = ("null", "None", "~")
+_WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys(("null", "None", "~"), None),
+    **dict.fromkeys(_NONE, None),
 }
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -69,24 +70,22 @@ def read_typed(text: str, declared: str) -> Any:
     stripped = text.strip()
     if declared == "str":
         return text
-    if declared == "none" or declared == "unknown":
+    if declared in {"none", "unknown"}:
         return read_text(text)
-    if _WORDS.get(stripped, "") is None:
-        return None  # any parameter may be unset
+    if stripped in _NONE:
+        return None  # whether this one may be unset, the daemon knows
     if declared == "bool":
         if stripped.lower() not in _BOOLEANS:
             raise Unreadable("isn't true or false")
         return _BOOLEANS[stripped.lower()]
-    if declared == "int":
-        if _INTEGER.fullmatch(stripped):
-            return _integer(stripped)
-        raise Unreadable("isn't a whole number")
-    if declared == "float":
-        if _INTEGER.fullmatch(stripped) or _FLOAT.fullmatch(stripped):
-            return _float(stripped)
-        raise Unreadable("isn't a number")
+    if declared in {"int", "float"}:
+        if not (_INTEGER.fullmatch(stripped) or _FLOAT.fullmatch(stripped)):
+            raise Unreadable("isn't a number")
+        # A fraction for a whole number: the daemon knows whether that type was only inferred.
+        return _float(stripped) if declared == "float" else read_text(stripped)
     value = read_text(text)
-    if not isinstance(value, {"list": list, "dict": dict}[declared]):
+    wanted: type = list if declared == "list" else dict
+    if not isinstance(value, wanted):
         example = "[1, 2]" if declared == "list" else '{"a": 1}'
         raise Unreadable(f"isn't a {declared} like {example}")
     return value

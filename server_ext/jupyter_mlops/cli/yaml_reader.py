@@ -6,6 +6,7 @@ Differences from PyYAML's own reading, which follows YAML 1.1: `1e-3` is a numbe
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -110,15 +111,13 @@ def _check(value: Any, where: str) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
-                raise ValueError(f"the name {name!r}{where} isn't text")
+                raise ValueError(f"the name {name!r}{where} isn't text")  # noqa: TRY004 - of data
             _check(item, f" in {name}")
     elif isinstance(value, list):
         for item in value:
             _check(item, where)
-    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
-        raise ValueError(f"infinity{where} can't be carried by JSON")
-    elif isinstance(value, float) and value != value:
-        raise ValueError(f"NaN{where} can't be carried by JSON")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value}{where} can't be carried by JSON")
     elif not isinstance(value, (str, int, float, bool, type(None))):
         raise ValueError(
             f"a value{where} of the type {type(value).__name__} can't be carried by JSON"

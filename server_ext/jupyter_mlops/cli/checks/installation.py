@@ -199,7 +199,7 @@ def _broken_kernel(argv: list[str], language: str, spec: dict[str, Any]) -> str:
     given = spec.get("env")
     environment = {**os.environ, **given} if isinstance(given, dict) else dict(os.environ)
     try:
-        ran = subprocess.run(  # noqa: S603 - what Jupyter itself would start
+        ran = subprocess.run(
             [program, "-c", f"import {module}"],
             env={name: str(value) for name, value in environment.items()},
             stdin=subprocess.DEVNULL,

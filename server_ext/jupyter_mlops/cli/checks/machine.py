@@ -68,7 +68,7 @@ def _locks_work(directory: Path) -> bool:
             fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
-        with open(one.name, "rb") as other:
+        with Path(one.name).open("rb") as other:
             try:
                 fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -44,10 +44,8 @@ class Request:
         """A JSON answer with a length."""
         body = json.dumps(document).encode()
         kind = "application/problem+json" if status >= 400 else "application/json"
-        self.raw(
-            f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-            .encode() + body
-        )
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}"
+        self.raw(f"{head}\r\n\r\n".encode() + body)
 
     def begin_stream(self) -> None:
         """The head of a chunked answer."""
