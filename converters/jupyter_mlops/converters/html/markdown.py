@@ -105,6 +105,9 @@ class _Renderer(mistune.HTMLRenderer):
         # The page's own title is the only heading of the first level.
         return f'<h{min(6, level + 1)} id="{anchor}">{text}</h{min(6, level + 1)}>\n'
 
+    def task_list_item(self, text: str, *, checked: bool = False) -> str:
+        return f'<li class="task">{"☑" if checked else "☐"} {text}</li>\n'
+
     def block_code(self, code: str, info: str | None = None) -> str:
         language = info.split()[0] if info and info.split() else ""
         return f"<pre>{highlighted(code, language)}</pre>\n"

@@ -88,15 +88,19 @@ def _forms(
         yield f'<div class="rich">{markdown_html(_text(data["text/markdown"]), embed)}</div>'
     if "text/latex" in data:
         yield f'<div class="rich">{latex_html(_text(data["text/latex"]))}</div>'
+    plain = _text(data.get("text/plain")).strip()
+    named_only = plain.startswith("<") and plain.endswith(">")  # <IPython.core.display.HTML object>
+    if plain and not named_only:
+        yield _pre(plain, "result") + (_LEFT_OUT if lost and not html else "")
     if html and lost and not too_deep(html) and len(html) <= MAX_HTML:
         cleaned = clean(html, embed)
         if re.sub(r"<style>.*?</style>|<[^>]*>|\s", "", cleaned):
             yield f'<div class="rich">{cleaned}</div>{_LEFT_OUT}'
-    if "text/plain" in data:
-        yield _pre(_text(data["text/plain"]), "result") + (_LEFT_OUT if lost else "")
     if "application/json" in data:
         text = json.dumps(data["application/json"], indent=1, ensure_ascii=False)
         yield _pre(text, "result")
+    if plain and not lost:
+        yield _pre(plain, "result")
 
 
 def _html(html: str, embed: Embed | None) -> str:
