@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -95,7 +96,9 @@ def lanes(reports: Path, *, fast: bool) -> list[Lane]:
 
 
 def browser() -> dict[str, str]:
-    """The environment in which Playwright finds a browser."""
+    """The environment in which Playwright finds a browser, and JupyterLab a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        os.environ.setdefault("JUPYTER_MLOPS_UI_PORT", str(found.getsockname()[1]))
     try:
         path = subprocess.check_output([TOP / "scripts/browser"], text=True).strip()
     except subprocess.CalledProcessError:
