@@ -1,7 +1,8 @@
-"""The operator's settings: `mlops.yaml` in the data directory, or where `JUPYTER_MLOPS_SETTINGS`
-points. Every field has a default, so the file is optional; an unknown field is an error.
+"""The operator's settings.
 
-Times are seconds, sizes bytes.
+They are read from `mlops.yaml` in the data directory, or where `JUPYTER_MLOPS_SETTINGS` points.
+Every field has a default, so the file is optional; an unknown field is an error. Times are seconds,
+sizes bytes.
 """
 
 from __future__ import annotations

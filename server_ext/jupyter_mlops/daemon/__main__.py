@@ -37,10 +37,10 @@ def main() -> int:
         finally:
             lock.release()
     except MlopsError as error:
-        print(f"{error.detail} {error.hint}".strip(), file=sys.stderr)
+        sys.stderr.write(f"{error.detail} {error.hint}".strip() + "\n")
         return error.exit_code
     except OSError as error:
-        print(f"The daemon can't start: {error}", file=sys.stderr)
+        sys.stderr.write(f"The daemon can't start: {error}\n")
         return MlopsError.exit_code
     except KeyboardInterrupt:
         pass

@@ -53,7 +53,10 @@ def openapi_document() -> dict[str, Any]:
     # Bodies are read by `bodies.read_model`, which FastAPI doesn't see: the schemas of requests and
     # answers are made together here, so that a model of both has its two forms.
     _, made = models_json_schema(
-        [*((model, "validation") for model in _ASKED), *((model, "serialization") for model in _SAID)],
+        [
+            *((model, "validation") for model in _ASKED),
+            *((model, "serialization") for model in _SAID),
+        ],
         ref_template="#/components/schemas/{model}",
     )
     document["components"]["schemas"] = made["$defs"]

@@ -22,20 +22,20 @@ _IN_FLIGHT = 16_384
 
 
 async def follow_events(
-    service: Service, job_id: str, attempt: int, after: int, follow: bool, rules: PathRules
+    service: Service, job_id: str, attempt: int, after: int, rules: PathRules, *, follow: bool
 ) -> AsyncIterator[bytes]:
     """Lines of an attempt's events after `after`; with `follow` on to the job's end."""
     number = attempt
     while True:
         if number:
-            async for lines in _attempt_events(service, job_id, number, after, follow):
+            async for lines in _attempt_events(service, job_id, number, after, follow=follow):
                 yield lines
         if not follow:
             return
         try:
             ended, following = await _next_attempt(service, job_id, number)
-        except NotFound:
-            return  # deleted meanwhile
+        except (NotFound, _LeavingError):
+            return  # deleted meanwhile, or to be followed again at the next daemon
         if ended:
             job = with_contents(await service.dispatcher.get(job_id), rules)
             yield b'{"type":"job","job":' + job.model_dump_json().encode() + b"}\n"
@@ -47,18 +47,20 @@ async def follow_events(
 async def follow_log(
     service: Service, job_id: str, attempt: int, offset: int, *, follow: bool, onward: bool
 ) -> AsyncIterator[bytes]:
-    """Bytes of an attempt's log from `offset` on; with `follow` as they come, and `onward` to the
-    logs of later attempts."""
+    """Bytes of an attempt's log from `offset` on.
+
+    With `follow` as they come, and with `onward` then the logs of later attempts.
+    """
     number = attempt
     while True:
         if number:
-            async for piece in _attempt_log(service, job_id, number, offset, follow):
+            async for piece in _attempt_log(service, job_id, number, offset, follow=follow):
                 yield piece
         if not follow or (number and not onward):
             return
         try:
             ended, following = await _next_attempt(service, job_id, number)
-        except NotFound:
+        except (NotFound, _LeavingError):
             return
         if ended:
             return
@@ -67,13 +69,20 @@ async def follow_log(
         number, offset = following, 0
 
 
+class _LeavingError(Exception):
+    """The daemon leaves."""
+
+
 async def _next_attempt(service: Service, job_id: str, number: int) -> tuple[bool, int]:
     """Wait for an attempt after `number`, or the job's end.
 
     Raises:
         NotFound: the job was deleted.
+        _LeavingError: the daemon leaves.
     """
     while True:
+        if service.leaving.is_set():
+            raise _LeavingError
         changed = asyncio.ensure_future(service.dispatcher.changed(job_id))
         try:
             # The task has to run once before it waits: then nothing that happens after the
@@ -90,11 +99,11 @@ async def _next_attempt(service: Service, job_id: str, number: int) -> tuple[boo
 
 
 async def _attempt_events(
-    service: Service, job_id: str, number: int, after: int, follow: bool
+    service: Service, job_id: str, number: int, after: int, *, follow: bool
 ) -> AsyncIterator[bytes]:
     path = attempt_log.events_file(attempt_path(job_id, number))
     offset, skipping = 0, after > 0
-    while True:
+    while not service.leaving.is_set():
         feed = service.dispatcher.feed(job_id, number)
         chunk = feed.fresh(offset) if feed is not None else b""
         if not chunk:
@@ -120,10 +129,10 @@ async def _attempt_events(
 
 
 async def _attempt_log(
-    service: Service, job_id: str, number: int, offset: int, follow: bool
+    service: Service, job_id: str, number: int, offset: int, *, follow: bool
 ) -> AsyncIterator[bytes]:
     path = attempt_log.log_file(attempt_path(job_id, number))
-    while True:
+    while not service.leaving.is_set():
         feed = service.dispatcher.feed(job_id, number)
         piece = await asyncio.to_thread(_read_piece, path, offset)
         if piece:
@@ -161,11 +170,11 @@ def _read_piece(path: Path, offset: int) -> bytes:
         return b""
 
 
-# --- all jobs ---------------------------------------------------------------------------------------
+# --- all jobs -------------------------------------------------------------------------------------
 
 
 async def follow_jobs(
-    service: Service, after: int | None, follow: bool, rules: PathRules
+    service: Service, after: int | None, rules: PathRules, *, follow: bool
 ) -> AsyncIterator[bytes]:
     """What happened to any job after `after`, then (with `follow`) what happens."""
     key = str(rules.root)
@@ -204,9 +213,7 @@ async def missed(service: Service, after: int) -> list[HubEvent]:
     jobs = [*map(service.dispatcher.view, await store.changed_since(known))]
     seen = {job.id for job in jobs}
     jobs += [job for job in service.dispatcher.current() if job.id not in seen]
-    events = [
-        HubEvent(job.version, job.id, job) for job in jobs if job.version > after or not same
-    ]
+    events = [HubEvent(job.version, job.id, job) for job in jobs if job.version > after or not same]
     events += [HubEvent(seq, job_id, None) for seq, job_id in await store.deleted_since(known)]
     return sorted(events, key=lambda event: event.seq)
 

@@ -7,12 +7,15 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 _SIZE = 4 * 2**20
 _KEPT = 2
-_SECRET_NAME = re.compile(r"TOKEN|PASSW|SECRET|KEY|CREDENTIAL|AUTH|PRIVATE|_URI$|_URL$", re.I)
+_SECRET_NAME = re.compile(
+    r"TOKEN|PASSW|SECRET|KEY|CREDENTIAL|AUTH|PRIVATE|_URI$|_URL$", re.IGNORECASE
+)
 #: Shorter values would blank out words that mean nothing.
 _SHORTEST = 6
 
@@ -46,7 +49,7 @@ def secret_values(environment: Mapping[str, str]) -> list[str]:
     for name, value in environment.items():
         if not _SECRET_NAME.search(name) or len(value) < _SHORTEST:
             continue
-        if re.search(r"_UR[IL]$", name, re.I):
+        if re.search(r"_UR[IL]$", name, re.IGNORECASE):
             # The address itself may be told, the credentials in it may not.
             if credentials := re.search(r"//([^/@]+)@", value):
                 found.add(credentials[1])
@@ -63,9 +66,10 @@ def _pattern(environment: Mapping[str, str]) -> re.Pattern[str] | None:
 class _PrivateFile(RotatingFileHandler):
     """Every file of the rotation is 0600."""
 
-    def _open(self):  # type: ignore[no-untyped-def]  # the base class has a private type here
+    def _open(self) -> TextIOWrapper:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.fdopen(os.open(self.baseFilename, flags, 0o600), "a", encoding="utf-8")
+        descriptor = os.open(self.baseFilename, flags, 0o600)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding="utf-8", line_buffering=True)
 
 
 def configure(path: Path | None, level: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from jupyter_mlops.jobs.recording import NullRecorder, Recorder
 from jupyter_mlops.jobs.store import Store
 from jupyter_mlops.jobs.store_rows import Preload
 from jupyter_mlops.settings import Settings
-import json
 
 
 @dataclass
@@ -64,15 +64,21 @@ class _Process:
 
 
 class _Plain:
-    async def prepare(self, order: AttemptOrder, preload: Preload, warm: bool) -> None:
+    async def prepare(
+        self, order: AttemptOrder, environment: dict[str, str], preload: Preload, warm: bool
+    ) -> None:
         order.kernel.cold_reason = "warm start is not there yet"
 
     async def launch(self, order: AttemptOrder, environment: dict[str, str]) -> Launched:
         with open(Path(order.directory) / "runner.log", "ab") as log:
             popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "jupyter_mlops.jobs.runner", order.directory],
-                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, cwd="/",
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
             )
         return _Process(popen.pid, identity.start_time(popen.pid) or 0, popen)
 

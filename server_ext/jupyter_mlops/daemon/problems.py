@@ -34,7 +34,7 @@ def problem_response(error: MlopsError) -> Response:
 def problems_of(
     errors: Iterable[Mapping[str, Any]], prefix: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
-    """pydantic's errors as `problems`: a dotted path and a message each, no input echoed."""
+    """Pydantic's errors as `problems`: a dotted path and a message each, no input echoed."""
     found: list[dict[str, Any]] = []
     for error in errors:
         parts = [*prefix, *(str(part) for part in error["loc"] if part != "[key]")]
@@ -73,9 +73,7 @@ def install(app: FastAPI) -> None:
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        found = problems_of(
-            {"loc": one["loc"][1:], "msg": one["msg"]} for one in error.errors()
-        )
+        found = problems_of({"loc": one["loc"][1:], "msg": one["msg"]} for one in error.errors())
         listed = "; ".join(f"{one['where']}: {one['message']}" for one in found[:5])
         return await ours(
             request, InvalidInput(f"The request can't be used: {listed}.", problems=found)
@@ -103,7 +101,7 @@ def install(app: FastAPI) -> None:
 
 
 def unexpected_error(number: str) -> MlopsError:
-    """A mistake of ours; the log has the rest under `number`."""
+    """The error of a mistake of ours; the log has the rest under `number`."""
     return MlopsError(
         f"Something went wrong in the daemon (error {number}).",
         hint=f"The daemon's log tells more under this number; please report it. "
@@ -125,7 +123,7 @@ class PlainError(MlopsError):
 
 
 def plain_error(status: int, method: str) -> MlopsError:
-    """The error of a route that doesn't exist, a method that it hasn't, …"""
+    """The error of a route that doesn't exist, a method that it hasn't and the like."""
     match status:
         case 404:
             return PlainError(404, "not_found", "There is nothing at this address.")

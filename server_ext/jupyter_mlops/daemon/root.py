@@ -37,8 +37,9 @@ class PathRules:
             self.root = Path(real)
 
     def resolve(self, path: str, where: str, *, base: Path | None = None) -> Path:
-        """The real path that a request means; it need not exist. A relative one is taken from the
-        root, or else from `base`.
+        """The real path that a request means; it need not exist.
+
+        A relative one is taken from the root, or else from `base`.
 
         Raises:
             InvalidInput: no path at all, or relative where it can't be.
@@ -61,8 +62,10 @@ class PathRules:
         return real
 
     def notebook(self, path: str, where: str) -> Path:
-        """The path of a notebook as its job keeps it: links in it are left as they were named, so
-        that the job works in the directory that the person sees.
+        """The path of a notebook as its job keeps it.
+
+        Links in it are left as they were named, so that the job works in the directory that the
+        person sees.
 
         Raises:
             InvalidInput, Refused: as `resolve`.
@@ -115,9 +118,7 @@ def _check_encodings(path: str, where: str) -> None:
 
 
 def _invalid(where: str, message: str) -> InvalidInput:
-    return InvalidInput(
-        f"{where} {message}.", problems=[{"where": where, "message": message}]
-    )
+    return InvalidInput(f"{where} {message}.", problems=[{"where": where, "message": message}])
 
 
 def _refused(where: str, message: str) -> Refused:

@@ -147,7 +147,9 @@ async def _serve(service: Service) -> None:
         idle.cancel()
         leaving.cancel()
         # Streams never end by themselves: let them, so that leaving takes no longer than it must.
+        service.leaving.set()
         service.hub.close()
+        service.dispatcher.release_followers()
         server.should_exit = True
         await serving
         listening.close()
@@ -157,7 +159,7 @@ async def _serve(service: Service) -> None:
 
 
 async def _leave_when_idle(service: Service) -> None:
-    while service.idle_for() < service.settings.idle_timeout:
+    while service.idle_for() < service.settings.idle_timeout:  # noqa: ASYNC110 - time is the event
         await asyncio.sleep(min(10.0, service.settings.idle_timeout / 4))
     log.info("nothing to do for %.0f s", service.settings.idle_timeout)
     service.leaving.set()

@@ -71,7 +71,7 @@ class Service:
             "use": amount(self.dispatcher.use()),
             "counts": counts,
             "settings": self.settings.model_dump(mode="json"),
-            "warm": self.dispatcher.launcher.status(),
+            "warm": self.dispatcher.warm_status(),
             "tracking": self.tracking_status(),
             "followers": len(self.hub),
         }

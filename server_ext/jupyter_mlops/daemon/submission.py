@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from jupyter_mlops.daemon.root import PathRules
 from jupyter_mlops.daemon.service import Service
@@ -25,7 +25,7 @@ from jupyter_mlops.jobs.capacity import Amount, refuse_impossible
 from jupyter_mlops.jobs.gitstate import git_dirty
 from jupyter_mlops.jobs.model import Job, JobSpec, Outputs, SpecChanges, Submission
 from jupyter_mlops.jobs.snapshot import Taken, check_values, take_snapshot
-from jupyter_mlops.jobs.store import idempotency_conflict
+from jupyter_mlops.jobs.store_changes import idempotency_conflict
 from jupyter_mlops.jobs.store_rows import NewJob, OutputPaths, Preload
 
 #: Leaves room for "-<job id>" and ".ipynb" in a name of at most 255 bytes.
@@ -113,7 +113,7 @@ class _Problems:
     def __init__(self) -> None:
         self.errors: list[MlopsError] = []
 
-    def __enter__(self) -> _Problems:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
@@ -172,7 +172,9 @@ async def _prepare(
         with problems:
             taken = await _snapshot(spec, submission.content, values, rules)
     problems.raise_any()
-    assert notebook is not None and output is not None and taken is not None
+    assert notebook is not None
+    assert output is not None
+    assert taken is not None
     job_id = secrets.token_hex(6)
     outputs, output_paths = _outputs(output, notebook, job_id)
     made = taken.snapshot

@@ -42,9 +42,7 @@ def make_order(
         cwd=stored.cwd,
         parameters=job.spec.parameters,
         kernel=spec.order(),
-        env=job.spec.env
-        | {"MLOPS_JOB_ID": job.id, "MLOPS_ATTEMPT": str(attempt)}
-        | environment,
+        env=job.spec.env | {"MLOPS_JOB_ID": job.id, "MLOPS_ATTEMPT": str(attempt)} | environment,
         timeout=job.spec.timeout,
         kernel_start_timeout=settings.kernel_start_timeout,
         quiet_after=settings.quiet_after,

@@ -28,14 +28,10 @@ class Amount:
         return Amount(resources.cpus, resources.memory or 0, resources.gpus)
 
     def __add__(self, other: Amount) -> Amount:
-        return Amount(
-            self.cpus + other.cpus, self.memory + other.memory, self.gpus + other.gpus
-        )
+        return Amount(self.cpus + other.cpus, self.memory + other.memory, self.gpus + other.gpus)
 
     def __sub__(self, other: Amount) -> Amount:
-        return Amount(
-            self.cpus - other.cpus, self.memory - other.memory, self.gpus - other.gpus
-        )
+        return Amount(self.cpus - other.cpus, self.memory - other.memory, self.gpus - other.gpus)
 
     def lacks(self, wanted: Amount) -> list[str]:
         """Of what there is too little for `wanted`, in words; empty when it fits."""
@@ -161,4 +157,4 @@ def _size(value: int) -> str:
     if value <= 0:
         return "0 MB"
     exponent = min(3, max(2, int(math.log(value, 1024))))
-    return f"{value / 1024**exponent:.3g} {'B kB MB GB'.split()[exponent]}"
+    return f"{value / 1024**exponent:.3g} {['B', 'kB', 'MB', 'GB'][exponent]}"

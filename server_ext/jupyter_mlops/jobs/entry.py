@@ -24,16 +24,18 @@ class Entry:
     waiting_for: str = ITS_TURN
     #: Time of the loop's clock before which it is not started.
     ready_at: float = 0.0
+    #: What its attempt takes of the capacity; None while none is under way.
+    held: Amount | None = None
+    gpus: tuple[int, ...] = ()
     digest: Digest = field(default_factory=Digest)
     feed: Feed | None = None
     launched: Launched | None = None
     watcher: Watcher | None = None
-    #: What its attempt takes of the capacity; None while none is under way.
-    held: Amount | None = None
-    gpus: tuple[int, ...] = ()
-    task: asyncio.Task[None] | None = None
+    #: The attempt's start on its way into the store.
+    recording: asyncio.Task[None] | None = None
+    #: The runner's end, when somebody cancelled.
     stopping: asyncio.Task[None] | None = None
-    #: A publication that waits for its turn.
+    #: An event about progress that waits for its turn, and when the last one was told.
     timer: asyncio.TimerHandle | None = None
     published_at: float = float("-inf")
     _changed: asyncio.Future[None] | None = None
@@ -54,7 +56,7 @@ class Entry:
         return (self.stored.job.created_at, self.stored.job.id)
 
     def overlay(self, job: Job) -> dict[str, object]:
-        """What is known of it beyond the store."""
+        """What is known of `job` (this one, as somebody read it) beyond the store."""
         if job.state is State.QUEUED:
             return {"waiting_for": self.waiting_for}
         if job.state.terminal:
@@ -71,7 +73,7 @@ class Entry:
         await asyncio.shield(self._changed)
 
     def wake(self) -> None:
-        """Let those who wait for a change go on."""
+        """Let those who wait for a change look."""
         changed, self._changed = self._changed, None
         if changed is not None and not changed.done():
             changed.set_result(None)

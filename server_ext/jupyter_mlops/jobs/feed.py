@@ -1,5 +1,8 @@
-"""What is new in an attempt that is alive, shared by all who follow it: whoever is up to date gets
-the bytes that the watcher has just read, whoever lags behind reads the file."""
+"""What is new in an attempt that is alive, shared by all who follow it.
+
+Whoever is up to date gets the bytes that the watcher has just read, whoever lags behind reads the
+file.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,13 @@ class Feed:
             self._last = (self.events, chunk)
             self.events += len(chunk)
         self.log = log
-        self._wake()
+        self.wake()
 
     def end(self) -> None:
         """The attempt is over."""
         self.ended = True
         self._last = (0, b"")
-        self._wake()
+        self.wake()
 
     def fresh(self, offset: int) -> bytes:
         """The lines that follow `offset`, if they are the ones read last."""
@@ -48,7 +51,8 @@ class Feed:
             self._changed = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._changed)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let those who wait for a change look."""
         changed, self._changed = self._changed, None
         if changed is not None and not changed.done():
             changed.set_result(None)

@@ -1,5 +1,8 @@
-"""What happens to jobs, told to everybody who listens. Each event is the job as it is then, so a
-listener that is slow gets the latest state of each job and nothing piles up for it."""
+"""What happens to jobs, told to everybody who listens.
+
+Each event is the job as it is then, so a listener that is slow gets the latest state of each job
+and nothing piles up for it.
+"""
 
 from __future__ import annotations
 

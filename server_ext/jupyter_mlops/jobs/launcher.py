@@ -25,8 +25,13 @@ class Launched(Protocol):
 class Launcher(Protocol):
     """Starts runners and finds them again."""
 
-    async def prepare(self, order: AttemptOrder, preload: Preload, warm: bool) -> None:
-        """Fill in `order.kernel`'s warm parent or why there is none. Never raises."""
+    async def prepare(
+        self, order: AttemptOrder, environment: dict[str, str], preload: Preload, *, warm: bool
+    ) -> None:
+        """Fill in `order.kernel`'s warm parent, or why there is none. Never raises.
+
+        `environment` is the runner's; with `warm` False nobody wants a warm parent.
+        """
 
     async def launch(self, order: AttemptOrder, environment: dict[str, str]) -> Launched:
         """Start the runner of an order that is written into its directory.

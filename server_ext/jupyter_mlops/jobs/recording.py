@@ -21,8 +21,11 @@ class RunReference:
 
 
 class Recorder(Protocol):
-    """Keeps the record of jobs. What is to be recorded it reads from the store
-    (`jobs_to_sync`, `mark_synced`, `update`), so that a crash loses nothing."""
+    """Keeps the record of jobs.
+
+    What is to be recorded it reads from the store (`jobs_to_sync`, `mark_synced`, `update`), so
+    that a crash loses nothing.
+    """
 
     async def begin(self, job: Job, attempt: int) -> RunReference:
         """The run of an attempt about to start. Fast (no network); never raises."""
@@ -44,7 +47,7 @@ class Recorder(Protocol):
 class NullRecorder:
     """Records nothing."""
 
-    async def begin(self, job: Job, attempt: int) -> RunReference:
+    async def begin(self, job: Job, attempt: int) -> RunReference:  # noqa: ARG002 - the protocol
         """No run."""
         return RunReference()
 
@@ -54,6 +57,6 @@ class NullRecorder:
     async def forget(self, job_id: str) -> None:
         """Nothing to forget."""
 
-    async def html(self, job: Job) -> Path:
+    async def html(self, job: Job) -> Path:  # noqa: ARG002 - the protocol
         """Nothing rendered."""
         raise NotFound("There is no HTML of this job.")

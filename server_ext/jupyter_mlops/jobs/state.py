@@ -30,7 +30,8 @@ class IllegalTransition(Exception):
     def __init__(self, record: Record, event: Event, story: str = "") -> None:
         self.record, self.event, self.story = record, event, story
         super().__init__(
-            f"job {record.job_id}: {event} can't happen to {record}" + (f"\n{story}" if story else "")
+            f"job {record.job_id}: {event} can't happen to {record}"
+            + (f"\n{story}" if story else "")
         )
 
 
@@ -174,7 +175,9 @@ def transition(record: Record, event: Event) -> Outcome:
                 raise IllegalTransition(record, event)
             if event.attempt < record.attempt or record.state is State.QUEUED:
                 return record, ()
-            return _prepared(record, event) if isinstance(event, Prepared) else _ended(record, event)
+            return (
+                _prepared(record, event) if isinstance(event, Prepared) else _ended(record, event)
+            )
 
 
 def _cancel(record: Record) -> Outcome:
@@ -219,9 +222,7 @@ def _ended(record: Record, event: Ended) -> Outcome:
         failure = Failure(code="runner_died", message="The attempt failed without saying why.")
     if state is State.SUCCEEDED:
         failure = None
-    close = CloseAttempt(
-        event.attempt, event.at, state, failure, event.duration, event.peak_memory
-    )
+    close = CloseAttempt(event.attempt, event.at, state, failure, event.duration, event.peak_memory)
     if (
         state is State.FAILED
         and failure is not None

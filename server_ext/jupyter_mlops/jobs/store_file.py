@@ -63,7 +63,7 @@ class StoreFile:
                 path.touch(mode=0o600)
             connection = _connect(path)
             try:
-                found = _check(connection, path, version, existed)
+                found = _check(connection, path, version, existed=existed)
                 if found < version:
                     _migrate(connection, path, found, version, migrations)
             finally:
@@ -143,7 +143,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path, version: int, existed: bool) -> int:
+def _check(connection: sqlite3.Connection, path: Path, version: int, *, existed: bool) -> int:
     """The store's schema version, once it is known to be readable."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > version:

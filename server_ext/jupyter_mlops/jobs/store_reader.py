@@ -1,5 +1,7 @@
-"""What can be asked of the store. Each reading thread has a connection of its own that can't write;
-none of them waits for the writer."""
+"""What can be asked of the store.
+
+Each reading thread has a connection of its own that can't write; none of them waits for the writer.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +106,10 @@ def jobs_where(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...] = ()
 ) -> list[StoredJob]:
     """Jobs that match a clause of our own (never text from outside)."""
-    rows = connection.execute(f"SELECT * FROM jobs {clause}", values).fetchall()
+    rows = connection.execute(
+        f"SELECT * FROM jobs {clause}",  # noqa: S608 - as it says
+        values,
+    ).fetchall()
     tries = _attempts(connection, [row["id"] for row in rows])
     return [stored_job(row, tries.get(row["id"], [])) for row in rows]
 
@@ -124,9 +129,11 @@ def page(connection: sqlite3.Connection, query: JobQuery) -> Page:
         clauses.append("notebook = ?")
         values.append(query.notebook)
     counted = connection.execute(
-        f"SELECT state, count(*) FROM jobs WHERE {' AND '.join(clauses)} GROUP BY state", values
+        f"SELECT state, count(*) FROM jobs WHERE {' AND '.join(clauses)}"  # noqa: S608 - our own
+        " GROUP BY state",
+        values,
     )
-    counts = {state: 0 for state in State} | {State(state): n for state, n in counted}
+    counts = dict.fromkeys(State, 0) | {State(state): n for state, n in counted}
     if query.states:
         clauses.append(f"state IN ({', '.join('?' * len(query.states))})")
         values += query.states
@@ -216,14 +223,13 @@ def hashes_of(connection: sqlite3.Connection, job_id: str) -> dict[str, str]:
     return {row["path"]: row["hash"] for row in rows}
 
 
-def _attempts(
-    connection: sqlite3.Connection, job_ids: list[str]
-) -> dict[str, list[sqlite3.Row]]:
+def _attempts(connection: sqlite3.Connection, job_ids: list[str]) -> dict[str, list[sqlite3.Row]]:
     found: dict[str, list[sqlite3.Row]] = {}
     for start in range(0, len(job_ids), 500):
         some = job_ids[start : start + 500]
         rows = connection.execute(
-            f"SELECT * FROM attempts WHERE job_id IN ({', '.join('?' * len(some))})"
+            "SELECT * FROM attempts WHERE job_id IN"  # noqa: S608 - question marks
+            f" ({', '.join('?' * len(some))})"
             " ORDER BY job_id, number",
             some,
         )

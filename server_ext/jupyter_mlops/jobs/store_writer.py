@@ -1,5 +1,8 @@
-"""The only thread that writes to the store. Operations that arrive while a commit waits for the
-disk share the next one, so a thousand submits cost a few fsyncs; each still fails alone."""
+"""The only thread that writes to the store.
+
+Operations that arrive while a commit waits for the disk share the next one, so a thousand submits
+cost a few fsyncs; each still fails alone.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from jupyter_mlops.errors import Busy, MlopsError
+from jupyter_mlops.errors import Busy
 from jupyter_mlops.jobs.state import Instruction
 from jupyter_mlops.jobs.store_file import StoreFile, translate
 from jupyter_mlops.jobs.store_rows import StoredJob
@@ -128,7 +131,7 @@ class Writer:
             for item in batch:
                 self._run_one(self._connection, item)
             self._connection.execute("COMMIT")
-        except Exception as error:  # the thread must outlive whatever happens to one batch
+        except Exception as error:  # noqa: BLE001 - the thread must outlive one batch
             told: Exception = error
             if isinstance(error, (sqlite3.Error, OSError)):
                 told = translate(error, self._file.path)

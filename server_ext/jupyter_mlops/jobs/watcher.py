@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class Watcher:
         feed: Feed,
         threads: Executor,
         *,
-        prepared: Callable[[WarmDetails], Awaitable[None]],
+        prepared: Callable[[WarmDetails], None],
         progressed: Callable[[], None],
     ) -> None:
         self._directory = directory
@@ -85,12 +85,11 @@ class Watcher:
             if found.chunk or found.log != self._feed.log:
                 if len(found.chunk) >= CHUNK // 2:
                     self._poked.set()
-                await self._in_thread(self._digest.take, found.chunk)
                 self._feed.advance(found.chunk, found.log)
                 self._progressed()
             if self._digest.prepared is not None and not announced:
                 announced = True
-                await self._prepared(self._digest.prepared)
+                self._prepared(self._digest.prepared)
             ended = self._digest.finished or found.exit
             if ended is None and not found.alive:
                 ended = await self._died()
@@ -100,7 +99,7 @@ class Watcher:
                 await self._drain()
                 return ended
 
-    def _look(self, full: bool) -> _Look:
+    def _look(self, full: bool) -> _Look:  # noqa: FBT001 - run_in_executor takes no keywords
         # In this order: a runner that is gone has written everything that it will ever write.
         alive = self._launched.alive() if full else True
         found = _Look(
@@ -108,6 +107,7 @@ class Watcher:
             attempt_log.size_of(attempt_log.log_file(self._directory)),
             alive,
         )
+        self._digest.take(found.chunk)
         if full:
             found.heartbeat = attempt_log.read_heartbeat(self._directory)
             if not found.chunk:
@@ -148,7 +148,6 @@ class Watcher:
             found = await self._in_thread(self._look, False)
             if not found.chunk and found.log == self._feed.log:
                 return
-            await self._in_thread(self._digest.take, found.chunk)
             self._feed.advance(found.chunk, found.log)
 
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:

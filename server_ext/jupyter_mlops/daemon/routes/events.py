@@ -19,12 +19,13 @@ router = APIRouter(tags=["events"])
     response_class=Response,
     responses={200: {"content": {NDJSON: {}}}},
     operation_id="get_events",
-    summary="What happened to any job after a sequence number, and what happens",
 )
 async def get_events(
     request: Request,
+    *,
     rules: Rules,
     after: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     follow: bool = False,
 ) -> Response:
-    return stream(follow_jobs(service_of(request), after, follow, rules), NDJSON)
+    """What happened to any job after a sequence number, and what happens."""
+    return stream(follow_jobs(service_of(request), after, rules, follow=follow), NDJSON)

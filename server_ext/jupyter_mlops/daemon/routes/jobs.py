@@ -24,23 +24,23 @@ router = APIRouter(tags=["jobs"])
     responses={200: {"model": Job, "description": "The key had already made this job"}},
     openapi_extra=body_schema(Submission),
     operation_id="submit_job",
-    summary="Submit a job; it is durable when this answers",
 )
 async def submit_job(
     request: Request,
+    *,
     rules: Rules,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Response:
+    """Submit a job; it is durable when this answers."""
     body = await read_model(request, Submission)
     job, created = await submission.submit(service_of(request), body, idempotency_key, rules)
     return job_answer(job, rules, 201 if created else 200)
 
 
-@router.get(
-    "/jobs", response_model=JobList, operation_id="list_jobs", summary="Jobs, newest first"
-)
+@router.get("/jobs", response_model=JobList, operation_id="list_jobs")
 async def list_jobs(
     request: Request,
+    *,
     rules: Rules,
     state: Annotated[list[State] | None, Query(description="Any of these")] = None,
     name: Annotated[str | None, Query(max_length=250, description="A part of the name")] = None,
@@ -48,6 +48,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = PAGE,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
+    """Jobs, newest first."""
     service = service_of(request)
     version = service.store.last_seq
     path = None if not notebook else str(rules.notebook(notebook, "notebook"))
@@ -57,10 +58,9 @@ async def list_jobs(
     return answer(JobList(jobs=jobs, next=page.next, counts=page.counts, version=version))
 
 
-@router.get(
-    "/jobs/{job_id}", response_model=Job, operation_id="get_job", summary="One job"
-)
-async def get_job(request: Request, job_id: JobId, rules: Rules) -> Response:
+@router.get("/jobs/{job_id}", response_model=Job, operation_id="get_job")
+async def get_job(request: Request, *, job_id: JobId, rules: Rules) -> Response:
+    """One job."""
     return job_answer(await service_of(request).dispatcher.get(job_id), rules)
 
 
@@ -68,9 +68,9 @@ async def get_job(request: Request, job_id: JobId, rules: Rules) -> Response:
     "/jobs/{job_id}",
     status_code=204,
     operation_id="delete_job",
-    summary="Delete a job that has ended; what it wrote for the person stays",
 )
-async def delete_job(request: Request, job_id: JobId) -> Response:
+async def delete_job(request: Request, *, job_id: JobId) -> Response:
+    """Delete a job that has ended; what it wrote for the person stays."""
     await service_of(request).dispatcher.delete(job_id)
     return Response(status_code=204)
 
@@ -79,9 +79,9 @@ async def delete_job(request: Request, job_id: JobId) -> Response:
     "/jobs/{job_id}/cancel",
     response_model=Job,
     operation_id="cancel_job",
-    summary="Cancel a job: at once while it waits, in the background while it runs",
 )
-async def cancel_job(request: Request, job_id: JobId, rules: Rules) -> Response:
+async def cancel_job(request: Request, *, job_id: JobId, rules: Rules) -> Response:
+    """Cancel a job: at once while it waits, in the background while it runs."""
     await read_body(request)
     return job_answer(await service_of(request).dispatcher.cancel(job_id), rules)
 
@@ -92,9 +92,9 @@ async def cancel_job(request: Request, job_id: JobId, rules: Rules) -> Response:
     response_model=Job,
     openapi_extra=body_schema(SpecChanges, required=False),
     operation_id="rerun_job",
-    summary="A new job like this one, with changes",
 )
-async def rerun_job(request: Request, job_id: JobId, rules: Rules) -> Response:
+async def rerun_job(request: Request, *, job_id: JobId, rules: Rules) -> Response:
+    """A new job like this one, with changes."""
     changes = await read_model(request, SpecChanges, optional=True)
     service = service_of(request)
     job = await service.dispatcher.get(job_id)

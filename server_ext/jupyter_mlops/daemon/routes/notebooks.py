@@ -32,9 +32,9 @@ class Inspection(Model):
     response_model=NotebookInfo,
     openapi_extra=body_schema(Inspection),
     operation_id="inspect_notebook",
-    summary="What a form needs to know of a notebook, and what would refuse its submit",
 )
-async def inspect_notebook(request: Request, rules: Rules) -> Response:
+async def inspect_notebook(request: Request, *, rules: Rules) -> Response:
+    """What a form needs to know of a notebook, and what would refuse its submit."""
     body = await read_model(request, Inspection)
     notebook = rules.notebook(body.notebook, "notebook")
     return answer(await asyncio.to_thread(snapshot.inspect, str(notebook), rules.root))
@@ -44,9 +44,9 @@ async def inspect_notebook(request: Request, rules: Rules) -> Response:
     "/jobs/{job_id}/notebook-info",
     response_model=NotebookInfo,
     operation_id="get_notebook_info",
-    summary="The same of a job's own snapshot, for running it again with changes",
 )
-async def get_notebook_info(request: Request, job_id: JobId) -> Response:
+async def get_notebook_info(request: Request, *, job_id: JobId) -> Response:
+    """The same of a job's own snapshot, for running it again with changes."""
     store = service_of(request).store
     job = (await store.get(job_id)).job
     raw = await store.snapshot_file(job_id, NOTEBOOK)

@@ -50,15 +50,16 @@ def _chosen(job: Job, attempt: int | None) -> int:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
     operation_id="get_log",
-    summary="What the cells printed; with `follow` until the job has ended",
 )
 async def get_log(
     request: Request,
+    *,
     job_id: JobId,
     attempt: AttemptNumber = None,
     offset: Annotated[int, Query(ge=0, le=2**53, description="Bytes to leave out")] = 0,
     follow: bool = False,
 ) -> Response:
+    """What the cells printed; with `follow` until the job has ended."""
     service = service_of(request)
     job = await service.dispatcher.get(job_id)
     number = _chosen(job, attempt)
@@ -71,20 +72,21 @@ async def get_log(
     response_class=Response,
     responses={200: {"content": {NDJSON: {}}}},
     operation_id="get_job_events",
-    summary="An attempt's events as NDJSON; with `follow` on to the next ones and the job's end",
 )
 async def get_job_events(
     request: Request,
+    *,
     job_id: JobId,
     rules: Rules,
     attempt: AttemptNumber = None,
     after: Annotated[int, Query(ge=0, le=2**53, description="Leave out up to this seq")] = 0,
     follow: bool = False,
 ) -> Response:
+    """An attempt's events as NDJSON; with `follow` on to the next ones and the job's end."""
     service = service_of(request)
     job = await service.dispatcher.get(job_id)
     number = _chosen(job, attempt)
-    return stream(follow_events(service, job_id, number, after, follow, rules), NDJSON)
+    return stream(follow_events(service, job_id, number, after, rules, follow=follow), NDJSON)
 
 
 @router.get(
@@ -92,9 +94,11 @@ async def get_job_events(
     response_class=Response,
     responses={200: {"content": {"application/json": {}}}},
     operation_id="get_notebook",
-    summary="The executed notebook as saved last",
 )
-async def get_notebook(request: Request, job_id: JobId, attempt: AttemptNumber = None) -> Response:
+async def get_notebook(
+    request: Request, *, job_id: JobId, attempt: AttemptNumber = None
+) -> Response:
+    """The executed notebook as saved last."""
     service = service_of(request)
     number = _chosen(await service.dispatcher.get(job_id), attempt)
     if number == 0:
@@ -122,9 +126,9 @@ async def get_notebook(request: Request, job_id: JobId, attempt: AttemptNumber =
     response_class=Response,
     responses={200: {"content": {"text/html": {}}}},
     operation_id="get_html",
-    summary="The executed notebook as HTML, rendered now if need be; sandboxed",
 )
-async def get_html(request: Request, job_id: JobId) -> Response:
+async def get_html(request: Request, *, job_id: JobId) -> Response:
+    """The executed notebook as HTML, rendered now if need be; sandboxed."""
     service = service_of(request)
     job = await service.dispatcher.get(job_id)
     path = await service.dispatcher.recorder.html(job)

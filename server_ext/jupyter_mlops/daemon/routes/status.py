@@ -15,21 +15,24 @@ from jupyter_mlops.jobs.model import JobSpec
 router = APIRouter(tags=["daemon"])
 
 
-@router.get("/status", operation_id="get_status", summary="The daemon: version, capacity, counts")
+@router.get("/status", operation_id="get_status")
 async def get_status(request: Request) -> dict[str, Any]:
+    """The daemon: version, capacity, counts."""
     service = service_of(request)
     return service.status(await service.store.counts())
 
 
-@router.post("/shutdown", operation_id="shutdown", summary="Stop the daemon; jobs go on")
+@router.post("/shutdown", operation_id="shutdown")
 async def shutdown(request: Request) -> dict[str, Any]:
+    """Stop the daemon; jobs go on."""
     await read_body(request)
     service_of(request).leaving.set()
     return {"leaving": True}
 
 
-@router.get("/job-spec.json", operation_id="get_job_spec_schema", summary="JSON Schema of a spec")
+@router.get("/job-spec.json", operation_id="get_job_spec_schema")
 async def get_job_spec_schema() -> Response:
+    """JSON Schema of a spec."""
     return JSONResponse(_schema(), media_type="application/schema+json")
 
 
