@@ -15,6 +15,9 @@ EXTRAS ?= test
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 UV = uv --no-progress
+# Source roots that hold something: mypy refuses an empty one.
+ROOTS = $(shell for root in server_ext magics converters; do \
+	if [ -n "$$(find $$root -name '*.py' -print -quit 2>/dev/null)" ]; then echo $$root; fi; done)
 LABEXTENSION_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f)
 LINKED := $(VENV)/share/jupyter/labextensions/jupyter-mlops
 
@@ -101,7 +104,7 @@ check-ruff:
 check-format:
 	ruff format --check
 check-mypy:
-	mypy
+	mypy $(ROOTS)
 check-imports:
 	python scripts/lint_imports.py --no-logo --cache-dir .import_linter_cache
 check-tsc:

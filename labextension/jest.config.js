@@ -25,10 +25,7 @@ module.exports = {
   transform: {
     ...baseConfig.transform,
     // Types are tsc's work (`jlpm types`).
-    '^.+\\.tsx?$': [
-      'ts-jest/legacy',
-      { tsconfig: '<rootDir>/tsconfig.test.json', isolatedModules: true }
-    ],
+    '^.+\\.tsx?$': ['ts-jest/legacy', { tsconfig: '<rootDir>/tsconfig.test.json' }],
     '^.+\\.jsx?$': [
       'babel-jest',
       { configFile: require.resolve('@jupyterlab/testutils/lib/babel.config') }

@@ -98,12 +98,12 @@ def lanes(reports: Path, *, fast: bool) -> list[Lane]:
 def browser() -> dict[str, str]:
     """The environment in which Playwright finds a browser, and JupyterLab a free port."""
     with socket.create_server(("127.0.0.1", 0)) as found:
-        os.environ.setdefault("JUPYTER_MLOPS_UI_PORT", str(found.getsockname()[1]))
+        env = {"JUPYTER_MLOPS_UI_PORT": str(found.getsockname()[1])}
     try:
         path = subprocess.check_output([TOP / "scripts/browser"], text=True).strip()
     except subprocess.CalledProcessError:
-        return {}  # the lane says what is missing
-    return {"CHROMIUM_PATH": path} if path else {}
+        return env  # the lane says what is missing
+    return env | ({"CHROMIUM_PATH": path} if path else {})
 
 
 def run(lane: Lane, reports: Path) -> tuple[int, Count]:
@@ -111,7 +111,7 @@ def run(lane: Lane, reports: Path) -> tuple[int, Count]:
     print(f"\n==== {lane.name}", flush=True)
     env = os.environ | lane.env
     if lane.name == "playwright":
-        env |= browser()
+        env = browser() | env
     code = subprocess.run(
         lane.command, cwd=lane.cwd, env=env, stdin=subprocess.DEVNULL, check=False
     ).returncode
