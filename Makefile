@@ -34,12 +34,14 @@ setup-python: $(DONE)/python ## without the labextension: needs no Node
 $(BIN)/python:
 	scripts/venv $(VENV)
 
-# An editable install copies the labextension it finds. Over the link that `make setup` makes,
-# pip's uninstall of the copy before would delete the built files themselves.
+# An editable install copies the labextension it finds, and pip's uninstall of that copy would
+# delete the built files themselves through the link that `make setup` puts there. So the link
+# steps aside.
 $(DONE)/python: pyproject.toml | $(BIN)/python
 	@mkdir -p $(DONE)
-	if [ -L $(LINKED) ]; then rm $(LINKED); fi
-	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(UV) pip install --python $(BIN)/python -e '.[$(EXTRAS)]'
+	linked=; if [ -L $(LINKED) ]; then linked=yes; rm $(LINKED); fi; \
+	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(UV) pip install --python $(BIN)/python -e '.[$(EXTRAS)]'; \
+	if [ -n "$$linked" ]; then jupyter-builder develop . --overwrite; fi
 	@touch $@
 
 $(DONE)/node: $(DONE)/python
@@ -54,7 +56,7 @@ $(DONE)/ui-tests: ui-tests/package.json ui-tests/yarn.lock ui-tests/.yarnrc.yml 
 	cd ui-tests && jlpm install
 	@touch $@
 
-$(DONE)/labextension: $(LABEXTENSION_SOURCES) labextension/tsconfig.json $(DONE)/node_modules $(DONE)/python
+$(DONE)/labextension: $(LABEXTENSION_SOURCES) labextension/tsconfig.json $(DONE)/node_modules | $(DONE)/python
 	jlpm build
 	jupyter-builder develop . --overwrite
 	@touch $@
