@@ -37,7 +37,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def make_notebook(tmp_path: Path) -> Callable[..., Path]:
     """Writes a notebook: `make_notebook("print(1)", "x = 2", parameters="lr = 0.1")`."""
 
-    def make(*cells: str, parameters: str | None = None, name: str = "work.ipynb", **meta: Any) -> Path:
+    def make(
+        *cells: str, parameters: str | None = None, name: str = "work.ipynb", **meta: Any
+    ) -> Path:
         listed = [(source, []) for source in cells]
         if parameters is not None:
             listed.insert(0, (parameters, ["parameters"]))
@@ -130,9 +132,7 @@ class DaemonProcess:
             self.process.terminate()
         return self.process.wait(patience)
 
-    def wait_for(
-        self, job_id: str, *states: str, patience: float = 60.0
-    ) -> dict[str, Any]:
+    def wait_for(self, job_id: str, *states: str, patience: float = 60.0) -> dict[str, Any]:
         """The job once it is in one of these states (terminal ones when none is named)."""
         wanted = states or ("succeeded", "failed", "cancelled")
         deadline = time.monotonic() + patience

@@ -150,7 +150,8 @@ EVENTS = st.one_of(
         st.integers(0, 4),
         st.just(1.0),
         st.sampled_from([State.SUCCEEDED, State.FAILED, State.CANCELLED]),
-        st.none() | st.builds(Failure, code=st.sampled_from(["x", "kernel_unknown"]), message=st.just("y")),
+        st.none()
+        | st.builds(Failure, code=st.sampled_from(["x", "kernel_unknown"]), message=st.just("y")),
     ),
     st.just(Cancel(1.0)),
 )

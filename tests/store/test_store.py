@@ -16,7 +16,7 @@ from jupyter_mlops.jobs.store import LastSeen, Store
 from jupyter_mlops.jobs.store_reader import JobQuery, lay_out
 from jupyter_mlops.jobs.store_writer import Change
 
-from .conftest import FILES, a_job
+from .mlops_store_jobs import FILES, a_job
 
 
 async def ended_job(store: Store, state: State = State.SUCCEEDED, **given: Any) -> str:
@@ -66,7 +66,10 @@ def test_a_run_is_recorded_with_its_attempts(with_store) -> None:
         await store.apply(job_id, Ended(2, 105.0, State.SUCCEEDED, None, 1.25, 4096), seen)
         job = (await store.get(job_id)).job
         assert (job.started_at, job.ended_at, job.duration) == (100.0, 105.0, 1.25)
-        assert [(one.number, one.state) for one in job.attempts] == [(1, "failed"), (2, "succeeded")]
+        assert [(one.number, one.state) for one in job.attempts] == [
+            (1, "failed"),
+            (2, "succeeded"),
+        ]
         assert job.attempts[0].failure == failure
         assert job.attempts[1].peak_memory == 4096
         assert (job.progress.done, job.last_output, job.outputs.notebook) == (3, "bye", "/o/n")
@@ -136,9 +139,7 @@ def test_f37_the_same_key_a_hundred_times_makes_one_job(with_store) -> None:
     """Also with another body: that one is told of the conflict."""
 
     async def story(store: Store) -> None:
-        same = [
-            a_job(idempotency_key="k", idempotency_body="a" * 64) for _ in range(100)
-        ]
+        same = [a_job(idempotency_key="k", idempotency_body="a" * 64) for _ in range(100)]
         results = await asyncio.gather(*(store.submit(new, FILES) for new in same))
         assert len({stored.job.id for stored, _ in results}) == 1
         assert [created for _, created in results].count(True) == 1
@@ -242,7 +243,9 @@ def test_what_tracking_has_to_know_survives_a_restart(with_store) -> None:
         stale = found.sync_wanted - 1
         await store.mark_synced(job_id, stale, Tracking(run_id="r"))
         assert len(await store.jobs_to_sync()) == 1
-        synced = await store.mark_synced(job_id, found.sync_wanted, Tracking(run_id="r", synced=True))
+        synced = await store.mark_synced(
+            job_id, found.sync_wanted, Tracking(run_id="r", synced=True)
+        )
         assert await store.jobs_to_sync() == []
         assert synced.job.tracking.run_id == "r"
         assert synced.job.version > found.job.version
