@@ -12,6 +12,7 @@ the differences are:
 - **Output written to file descriptors 1 and 2** (subprocesses, C libraries) belongs to the cell
   that wrote it: it is drained before the cell is reported as done, and C's stdout is line
   buffered. It isn't echoed into the kernel's raw log a second time.
+- **`MLOPS_CODE_DIR`**, the snapshot of local modules, comes first on `sys.path`.
 - **No debugger, no shell-channel thread, history in memory**: nobody is there to use them.
 - **The end is quick and complete**: exit handlers run, the person's objects are finalized and
   open files flushed, but the imported libraries aren't taken apart one by one.
@@ -107,6 +108,12 @@ def _application() -> type[Any]:
             children: list[Any] = super()._process_children()
             return children
 
+        async def do_execute(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+            reply: dict[str, Any] = await super().do_execute(*args, **kwargs)
+            if self.shell is not None and self.shell.exit_now:
+                self._aborting = True  # `exit()`: the kernel leaves in a moment
+            return reply
+
         @property
         def kernel_info(self) -> dict[str, Any]:
             info: dict[str, Any] = dict(super().kernel_info)
@@ -115,6 +122,18 @@ def _application() -> type[Any]:
 
     class BatchApp(kernelapp.IPKernelApp):  # type: ignore[misc]
         """`IPKernelApp` without what only a person at a screen would use."""
+
+        def log_connection_info(self) -> None:
+            # Without a parent it tells a person at a terminal how to connect; there is none.
+            self.parent_handle = 1
+            super().log_connection_info()
+            self.parent_handle = 0
+
+        def init_path(self) -> None:
+            super().init_path()
+            # The snapshot of local modules comes before the live ones in the working directory.
+            if code := os.environ.get("MLOPS_CODE_DIR"):
+                sys.path.insert(0, code)
 
         def init_control(self, context: Any) -> None:
             super().init_control(context)
@@ -210,9 +229,7 @@ def _line_buffer_c_stdout() -> None:
         import ctypes
 
         libc = ctypes.CDLL(None)
-        stream = ctypes.c_void_p.in_dll(
-            libc, "__stdoutp" if sys.platform == "darwin" else "stdout"
-        )
+        stream = ctypes.c_void_p.in_dll(libc, "__stdoutp" if sys.platform == "darwin" else "stdout")
         line_buffered = 1  # _IOLBF, the same on Linux and macOS
         libc.setvbuf(stream, None, line_buffered, 0)
     except (ImportError, OSError, ValueError, AttributeError):

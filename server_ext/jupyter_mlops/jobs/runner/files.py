@@ -1,0 +1,97 @@
+"""Files that are whole or not there: written beside, synced, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+#: What a write says when there is no room.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_numbers = itertools.count(1)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether `error` means that there is no room left."""
+    return error.errno in NO_SPACE
+
+
+def replace(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600) -> int:
+    """Write `chunks` as the new content of `path` and return its size.
+
+    The old content stays until the new one is on the disk; a failure leaves it untouched.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    beside = _beside(path)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb") as file:
+            size = sum(map(file.write, chunks))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    sync_directory(path.parent)
+    return size
+
+
+def replace_with_copy(path: Path, source: Path) -> None:
+    """Make `path` a copy of `source`, as `replace` does; readable as the umask allows.
+
+    Raises:
+        OSError: it can't be read or written.
+    """
+    beside = _beside(path)
+    try:
+        with open(source, "rb") as given, open(beside, "xb") as file:
+            shutil.copyfileobj(given, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    sync_directory(path.parent)
+
+
+def probe(directory: Path, name_length: int) -> None:
+    """Find out whether files with names of `name_length` bytes can be written into `directory`.
+
+    Raises:
+        OSError: they can't.
+    """
+    name = f".mlops-{os.getpid()}-probe"
+    path = directory / (name + "x" * max(0, name_length - len(name)))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.close(descriptor)
+    os.unlink(path)
+
+
+def sync_directory(path: Path) -> None:
+    """Make a rename in `path` last; where a file system can't, it can't."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path: Path) -> Path:
+    # Not made from the name: that may already be as long as a name can be.
+    return path.parent / f".mlops-{os.getpid()}-{next(_numbers)}.tmp"

@@ -1,0 +1,11 @@
+"""Imports everything that a runner needs, for a parent that forks runners.
+
+No thread is started, no ZeroMQ context opened, nothing read from the environment that matters.
+"""
+
+from __future__ import annotations
+
+import papermill  # noqa: F401
+import zmq  # noqa: F401
+
+import jupyter_mlops.jobs.runner.main  # noqa: F401
