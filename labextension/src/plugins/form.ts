@@ -84,7 +84,8 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
         const job = await askForJob({
           client,
           jobSpec,
-          info,
+          // Sent back as the person's own path: the server resolves it below its root.
+          info: { ...info, notebook: localPath(path) },
           trans
         });
         if (job) {
