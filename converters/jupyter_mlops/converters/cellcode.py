@@ -38,6 +38,10 @@ def python_source(source: str) -> str:
             return ""
         lines[: first + 1] = [""] * (first + 1)
         return python_source("\n".join(lines))
+    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+    if indent:  # a cell that was indented as a whole runs like one that wasn't
+        lines = [line.removeprefix(indent) for line in lines]
+        source = "\n".join(lines)
     if parsed(source) is not None:
         return source
     depth, quotes, continued = 0, "", False

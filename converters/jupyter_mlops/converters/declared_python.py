@@ -214,6 +214,8 @@ def _last_name(node: ast.expr) -> str:
 
 def _type_of_expression(node: ast.expr) -> ParameterType:
     """The type of a default that has no value as JSON, as far as its form shows it."""
+    if isinstance(node, ast.Constant):
+        return _type_of(node.value)
     for forms, kind in _FORMS:
         if isinstance(node, forms):
             return kind

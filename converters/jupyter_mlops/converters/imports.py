@@ -26,7 +26,7 @@ _REMEMBERED = 32_768
 
 _CHANGING_MAGIC = re.compile(
     r"\s*(?:%(?:env|set_env|pip|conda|mamba|micromamba|uv|reload_ext)\b|"
-    r"!\s*(?:pip3?|conda|mamba|uv|poetry|python[\d.]*\s+-m\s+pip|\{sys\.executable\})\b)"
+    r"!\s*(?:(?:pip3?|conda|mamba|uv|poetry)\b|(?:python[\d.]*|\{sys\.executable\})\s+-m\s+pip\b))"
 )
 _LOAD_EXT = re.compile(r"^[ \t]*%load_ext[ \t]+([\w.]+)", re.MULTILINE)
 _RUN = re.compile(r"^[ \t]*%run[ \t]+(?:-\w+[ \t]+)*([^\s#]+)", re.MULTILINE)

@@ -179,11 +179,9 @@ class _Collector:
         """For `Path(__file__).parent / "x.csv"`: what lies beside the modules, in place."""
         copied = {relative.partition("/")[0] for relative in self.code.files}
         names = sorted(
-            entry.name
-            for entry in os.scandir(self.directory)
-            if not entry.name.startswith(".")
-            and entry.name not in copied
-            and entry.name not in _LEFT_OUT
+            name
+            for name in os.listdir(self.directory)
+            if not name.startswith(".") and name not in copied and name not in _LEFT_OUT
         )
         if len(names) > MAX_LINKS:
             self.code.warnings.append(
@@ -230,19 +228,18 @@ def _largest_data(sizes: dict[str, int], room: int) -> set[str] | None:
     return linked if total <= room else None
 
 
-def _holds_code(place: Path) -> bool:
+def _holds_code(place: Path, levels: int = 1) -> bool:
     """Whether a directory without `__init__.py` has modules at its top or one level below."""
     try:
-        for entry in os.scandir(place):
-            if entry.name.endswith(".py"):
-                return True
-            if entry.is_dir() and any(
-                below.name.endswith(".py") for below in os.scandir(entry.path)
-            ):
-                return True
+        with os.scandir(place) as entries:
+            found = list(entries)
     except OSError:
         return False  # nothing that could be imported either
-    return False
+    if any(entry.name.endswith(".py") for entry in found):
+        return True
+    return levels > 0 and any(
+        _holds_code(Path(entry.path), levels - 1) for entry in found if entry.is_dir()
+    )
 
 
 def _is_file(path: Path) -> bool:

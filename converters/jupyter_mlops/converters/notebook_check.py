@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jupyter_mlops.converters.notebook_json import MAX_DEPTH, too_deep
+from jupyter_mlops.converters.notebook_json import is_deep, too_deep
 from jupyter_mlops.errors import NotebookInvalid
 
 #: So many problems are reported of one notebook.
@@ -33,8 +33,9 @@ def check_document(document: object, name: str) -> dict[str, Any]:
             f"{name} is not a notebook: it holds {_kind(document)} where an object is expected.",
             hint="A notebook is a JSON object with cells, metadata and nbformat.",
         )
+    if is_deep(document):
+        raise too_deep(name, None)
     _check_version(document, name)
-    _check_depth(document, name)
     problems: list[Problem] = []
     cells = document.get("cells")
     metadata = document.get("metadata", {})
@@ -100,21 +101,6 @@ def _check_version(document: dict[str, Any], name: str) -> None:
             f"{name} is not a valid notebook: nbformat_minor {problem['message']}.",
             problems=[problem],
         )
-
-
-def _check_depth(document: dict[str, Any], name: str) -> None:
-    """Level by level rather than by recursion: linear, and no stack to run out of."""
-    level: list[Any] = [document]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for container in level
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return
-    raise too_deep(name, None)
 
 
 def _metadata_problems(metadata: dict[str, Any]) -> list[Problem]:

@@ -45,7 +45,7 @@ def parse(raw: bytes, called: str) -> object:
             hint="Restore it from a checkpoint or a backup.",
         )
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise _not_json(text, error, called) from error
     except _Constant as error:
@@ -61,6 +61,28 @@ def parse(raw: bytes, called: str) -> object:
             f"{called} holds a number with too many digits.",
             hint="No Jupyter program writes such a file: check where it comes from.",
         ) from error
+    if is_deep(document):
+        raise too_deep(called, _depth_place(text))
+    return document
+
+
+def is_deep(document: object) -> bool:
+    """Whether there are more than `MAX_DEPTH` levels.
+
+    Level by level rather than by recursion: linear, and no stack to run out of.
+    """
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for container in level
+            if isinstance(container, dict | list)
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class _Constant(Exception):
