@@ -19,7 +19,7 @@ _GLOBAL = ("--json", "--debug")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit codes are in docs/cli.md."""
     words = list(sys.argv[1:] if argv is None else argv)
-    asked_before = words[: words.index("--")] if "--" in words else words
+    asked_before = words[: words.index("--")] if "--" in words else list(words)
     console = Console(json="--json" in asked_before)
     try:
         return _dispatch(words, console)
@@ -46,6 +46,8 @@ def _dispatch(words: list[str], console: Console) -> int:
         return 0
     verb, rest = _verb(words)
     given = parse(verb, [*before, *rest])
+    if console.json and not given.flag("json"):
+        console = Console()  # it was an option's value, as in `-p --json`
     if given.flag("help"):
         from jupyter_mlops.cli.help import show_help
 

@@ -167,7 +167,7 @@ class Bar:
             return fit(f"{head}  {rest}" if rest else head, room)
         counts = f"{view.done}/{view.total}  {clock(view.elapsed)}"
         fixed = width_of(f"{name}{again}") + len(counts) + 4
-        columns = min(_BAR, room - fixed)
+        columns = min(_BAR, room // 5, room - fixed)
         if columns < 5:
             return fit(f"{name}{again}  {counts}", room)
         parts = [f"{name}{again}", self._bar(view, columns), counts]
@@ -176,7 +176,7 @@ class Bar:
             parts.append(console.paint(fit(view.why, left), "yellow"))
         elif left >= 12 and view.source:
             # The source first; the last output gets what is left, and at least half if it needs it.
-            output = view.last_output if left >= 40 else ""
+            output = view.last_output if left >= 28 else ""
             for_output = min(width_of(output) + 3, left // 2) if output else 0
             source = fit(view.source, left - for_output)
             parts.append(console.paint(source, "cyan"))

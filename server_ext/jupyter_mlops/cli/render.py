@@ -97,8 +97,7 @@ def ending(console: Console, job: Job) -> None:
         failure(console, job)
     rows = [("metrics", metrics(job)), *outputs(job)]
     rows += [("warning", one_line(text)) for text in job.get("warnings") or []]
-    fields(console, rows)
-    next_steps(console, job)
+    fields(console, [*rows, ("next", next_steps(console, job))])
 
 
 def metrics(job: Job) -> str:
@@ -153,8 +152,8 @@ def failure(console: Console, job: Job) -> None:
     fields(console, [("hint", clean(found.get("hint") or ""))])
 
 
-def next_steps(console: Console, job: Job) -> None:
-    """What one would type next."""
+def next_steps(console: Console, job: Job) -> str:
+    """What one would type next, a line each."""
     short = job["id"]
     steps = {
         "succeeded": [
@@ -171,8 +170,7 @@ def next_steps(console: Console, job: Job) -> None:
         (f"jupyter mlops cancel {short}", "stop it"),
     ]
     columns = max(len(command) for command, _ in steps)
-    rows = [f"{console.paint(pad(c, columns), 'bold')}  {what}" for c, what in steps]
-    fields(console, [("next", "\n".join(rows))])
+    return "\n".join(f"{console.paint(pad(c, columns), 'bold')}  {what}" for c, what in steps)
 
 
 def details(console: Console, job: Job) -> None:
@@ -211,9 +209,9 @@ def details(console: Console, job: Job) -> None:
         *outputs(job),
         *[("warning", one_line(text)) for text in job.get("warnings") or []],
         ("attempts", "\n".join(_attempt(a) for a in job["attempts"])),
+        ("next", next_steps(console, job)),
     ]
     fields(console, rows)
-    next_steps(console, job)
 
 
 def _pairs(values: dict[str, Any] | None) -> str:

@@ -86,7 +86,7 @@ def _accepted(given: Given, console: Console, client: Client, job: Job) -> int:
         console.data(json.dumps(job) + "\n")
     elif console.tty:
         console.say(f"{console.paint(one_line(job['name']), 'bold')} is submitted: {job['id']}")
-        render.next_steps(console, job)
+        render.fields(console, [("next", render.next_steps(console, job))])
     else:
         console.say(job["id"])  # for `id=$(jupyter mlops run … --detach)`
     return 0
