@@ -89,7 +89,7 @@ test-labextension: $(DONE)/node_modules ## jest
 	jlpm test $(ARGS)
 
 test-ui: setup $(DONE)/ui-tests ## Playwright
-	CHROMIUM_PATH="$$(scripts/browser)" jlpm --cwd ui-tests test $(ARGS)
+	browser=$$(scripts/browser) && cd ui-tests && CHROMIUM_PATH="$$browser" jlpm test $(ARGS)
 
 bench: setup-python ## the benchmarks, beside the peers
 	python -m benchmarks $(ARGS)

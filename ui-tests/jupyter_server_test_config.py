@@ -39,7 +39,7 @@ def clean_up() -> None:
 
 
 c.ServerApp.ip = "127.0.0.1"
-c.ServerApp.port = int(os.environ.get("JUPYTER_MLOPS_UI_PORT", "8888"))
+c.ServerApp.port = int(os.environ.get("JUPYTER_MLOPS_UI_PORT", "18888"))
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False
 c.ServerApp.allow_root = True  # containers and CI

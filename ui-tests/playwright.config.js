@@ -1,6 +1,6 @@
 const baseConfig = require('@jupyterlab/galata/lib/playwright-config');
 
-const port = process.env.JUPYTER_MLOPS_UI_PORT ?? '8888';
+const port = process.env.JUPYTER_MLOPS_UI_PORT ?? '18888';
 const token = process.env.JUPYTER_MLOPS_UI_TOKEN ?? 'ui-tests';
 // The system's browser where there is one (the Makefile finds it), else Playwright's own.
 const executablePath = process.env.CHROMIUM_PATH;

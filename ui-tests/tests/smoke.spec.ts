@@ -13,3 +13,9 @@ test('the extension is loaded', async ({ page }) => {
   expect(plugins.number).toBeGreaterThan(0);
   expect(plugins.inactive).toEqual([]);
 });
+
+/** The Jupyter server has its half of the extension, and reaches the daemon through it. */
+test('the daemon answers through the Jupyter server', async ({ page, baseURL }) => {
+  const answer = await page.request.get(`${baseURL ?? ''}/mlops/api/v1/status`);
+  expect(answer.status()).toBe(200);
+});
