@@ -267,6 +267,7 @@ def test_sequence_numbers_never_come_back(with_store) -> None:
 
 def test_what_must_not_be_is_refused_by_the_store_itself(with_store) -> None:
     """Rows that no code of ours would write are impossible, whoever writes them."""
+    new_attempt = "INSERT INTO attempts (job_id, number, state, started_at)"
     wrong = [
         "UPDATE jobs SET state = 'queued', ended_at = NULL WHERE state = 'succeeded'",
         "UPDATE jobs SET state = 'failed' WHERE state = 'succeeded'",
@@ -277,9 +278,8 @@ def test_what_must_not_be_is_refused_by_the_store_itself(with_store) -> None:
         "UPDATE jobs SET state = 'failed', ended_at = 1 WHERE state = 'queued'",
         "UPDATE jobs SET id = '../../etc'",
         "UPDATE attempts SET state = 'running', ended_at = NULL",
-        "INSERT INTO attempts (job_id, number, state, started_at)"
-        " SELECT job_id, 2, 'running', 1 FROM attempts WHERE state = 'starting'",
-        "INSERT INTO attempts (job_id, number, state, started_at) VALUES ('nobody', 1, 'running', 1)",
+        f"{new_attempt} SELECT job_id, 2, 'running', 1 FROM attempts WHERE state = 'starting'",
+        f"{new_attempt} VALUES ('nobody', 1, 'running', 1)",
         "UPDATE blobs SET data = x'00'",
         "DELETE FROM blobs",
     ]

@@ -1,5 +1,7 @@
 """Faults 20 to 28, 36 and 40: what the disk, other programs and crashes can do to the store."""
 
+# ruff: noqa: ASYNC240 - nothing else runs on these loops
+
 from __future__ import annotations
 
 import asyncio
@@ -21,6 +23,7 @@ from jupyter_mlops.jobs.store import Store
 
 from .mlops_store_jobs import FILES, a_job
 
+_STRACE = ("strace", "-f", "-qq", "-o", "/dev/null")
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -99,8 +102,7 @@ def check_all_there(path: Path, acked: dict[str, str]) -> None:
 def work_under(strace: list[str], path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the worker under strace; only what is traced is slowed down."""
     return subprocess.run(
-        ["strace", "-f", "-qq", "-o", "/dev/null", *strace, sys.executable, str(WORKER), str(path)]
-        + list(arguments),
+        [*_STRACE, *strace, sys.executable, str(WORKER), str(path), *arguments],
         capture_output=True,
         text=True,
         check=False,

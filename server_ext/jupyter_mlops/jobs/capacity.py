@@ -37,11 +37,11 @@ class Amount:
         """Of what there is too little for `wanted`, in words; empty when it fits."""
         found = []
         if wanted.cpus > self.cpus + 1e-9:
-            found.append(f"{_number(wanted.cpus)} CPUs ({_number(max(0.0, self.cpus))} free)")
+            found.append(f"{_count(wanted.cpus, 'CPU')} ({_number(max(0.0, self.cpus))} free)")
         if wanted.memory and wanted.memory > self.memory:
             found.append(f"{_size(wanted.memory)} memory ({_size(max(0, self.memory))} free)")
         if wanted.gpus and wanted.gpus > self.gpus:
-            found.append(f"{wanted.gpus} GPUs ({max(0, self.gpus)} free)")
+            found.append(f"{_count(wanted.gpus, 'GPU')} ({max(0, self.gpus)} free)")
         return found
 
 
@@ -147,6 +147,10 @@ def _gpus() -> int:
             pynvml.nvmlShutdown()
     except pynvml.NVMLError:
         return 0
+
+
+def _count(value: float, noun: str) -> str:
+    return f"{_number(value)} {noun}{'' if value == 1 else 's'}"
 
 
 def _number(value: float) -> str:
