@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from jupyter_mlops.jobs.runner.kernel_process import (
 from jupyter_mlops.jobs.runner.lease import Lease
 from jupyter_mlops.jobs.runner.rawlog import RawLog
 from jupyter_mlops.jobs.runner.timers import Timers
+from jupyter_mlops.jobs.runner.wake import Wake
 
 VALUES_TAG = "mlops-values"
 
@@ -115,8 +114,15 @@ class Attempt:
             notebook, _ = inject(notebook, order.parameters, language or None)
         except MlopsError as error:
             raise Refusal(_as_failure(error)) from error
-        if order.values is None:
-            return notebook
+        if order.values is not None:
+            notebook = self._with_values(notebook, order.values)
+        if notebook.get("nbformat_minor", 0) < 5:
+            for cell in notebook.cells:
+                cell.pop("id", None)
+        return notebook
+
+    def _with_values(self, notebook: Notebook, values: str) -> Notebook:
+        order = self._order
         if order.kernel.language.lower() != "python":
             raise Refusal(
                 Failure(
@@ -128,12 +134,11 @@ class Attempt:
         cell: dict[str, Any] = {
             "cell_type": "code",
             "execution_count": None,
+            "id": VALUES_TAG,
             "metadata": {"tags": [VALUES_TAG]},
             "outputs": [],
-            "source": values_source(order.values),
+            "source": values_source(values),
         }
-        if notebook.get("nbformat_minor", 0) >= 5:
-            cell["id"] = VALUES_TAG
         return Notebook({**notebook, "cells": [cell, *notebook.cells]})
 
     def _describe(self, notebook: Notebook) -> None:
@@ -207,7 +212,7 @@ class Attempt:
             memory_limit=order.memory_limit,
         )
         execution = Execution(plan, process, client, journal, self._timers, self._raw_log.tail)
-        self._wake.attach(execution)
+        self._wake.attach(execution.watch, execution.cancel)
 
         def prepared() -> None:
             journal.events.append(
@@ -328,55 +333,6 @@ class Attempt:
         files.replace(self._directory / "exit.json", [compact(ended), b"\n"])
         self._doorbell.ring()
         return State.FAILED
-
-
-class Wake:
-    """Turns SIGTERM and SIGINT into a cancellation, in the loop instead of in a handler."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-        self._wanted = False
-        self._cancel: Callable[[], None] | None = None
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> Wake:
-        self._old_descriptor = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, self._caught)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._old_descriptor)
-        os.close(self._read)
-        os.close(self._write)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody wants us to end."""
-        return self._wanted
-
-    def attach(self, execution: Execution) -> None:
-        """From now on, and if it was asked for before: cancel `execution`."""
-        self._cancel = execution.cancel
-        execution.watch(self._read, self._woken)
-        if self._wanted:
-            execution.cancel()
-
-    def _caught(self, *_: object) -> None:
-        self._wanted = True
-
-    def _woken(self) -> None:
-        try:
-            while os.read(self._read, 512):
-                pass
-        except BlockingIOError:
-            pass  # all of it was read
-        if self._wanted and self._cancel is not None:
-            self._cancel()
 
 
 def data_dir(directory: Path) -> Path | None:

@@ -65,6 +65,8 @@ class Plan:
     timeout: float | None = None
     #: What the timeout was called when it was set.
     timeout_said: float = 0.0
+    #: Seconds for each cell.
+    cell_timeout: float | None = None
     start_timeout: float = 60.0
     quiet_after: float = 600.0
     interrupt_grace: float = 5.0
@@ -333,7 +335,10 @@ class Execution:
     def _replied(self, message: Message) -> None:
         if message.kind == "kernel_info_reply":
             if message.parent in self._asked and self._phase is Phase.STARTING:
-                self._features = list(message.content.get("supported_features") or [])
+                content = message.content
+                self._features = list(content.get("supported_features") or [])
+                if language := content.get("language_info"):
+                    self._plan.notebook["metadata"]["language_info"] = language
                 self._maybe_ready()
             return
         run = self._by_id.get(message.parent)
@@ -387,11 +392,16 @@ class Execution:
             # The reply to the one before has come as well: that one ends first.
             for message in self._client.received(self._client.shell):
                 self._replied(message)
+            if run.started is not None:
+                return
         run.started, run.started_at = time.monotonic(), time.time()
         self._current = run
         mark(run.cell, CellStatus.RUNNING, run.started_at)
         self._journal.changed(run.index)
         self._journal.cell_started(run)
+        if (limit := self._plan.cell_timeout) is not None:
+            self._plan.timeout_said = limit
+            self._timers.after("timeout", limit, lambda: self._stop(Reason.TIMEOUT))
         if self._stopper.reason is not None:
             # It was sent ahead, and the interrupt hit the one before, or the pause between them.
             self._stopper.interrupt()

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import zmq
 
@@ -91,7 +91,7 @@ class KernelClient:
             except WireError:
                 continue
 
-    def __enter__(self) -> KernelClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,9 +12,10 @@ from jupyter_mlops.jobs import identity
 from jupyter_mlops.jobs.model import Failure, State
 from jupyter_mlops.jobs.order import AttemptOrder
 from jupyter_mlops.jobs.runner import files
-from jupyter_mlops.jobs.runner.attempt import Attempt, Wake
+from jupyter_mlops.jobs.runner.attempt import Attempt
 from jupyter_mlops.jobs.runner.jsontext import compact
 from jupyter_mlops.jobs.runner.lease import Lease, LeaseLost
+from jupyter_mlops.jobs.runner.wake import Wake
 
 #: Exit statuses; what the attempt came to is in `exit.json`.
 SUCCEEDED, FAILED, CANCELLED, NOT_OURS = 0, 1, 2, 75
