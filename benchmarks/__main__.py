@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import platform
 import subprocess
 import tempfile
@@ -62,7 +62,7 @@ def main() -> None:
 def report(rows: list[cases.Row]) -> str:
     """The table with the date, the commit and the machine."""
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607
+        ["git", "rev-parse", "--short", "HEAD"],
         capture_output=True,
         text=True,
         cwd=HERE,
@@ -72,10 +72,12 @@ def report(rows: list[cases.Row]) -> str:
     lines = [
         "# Results",
         "",
-        f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, commit {commit or 'unknown'}, "
-        f"Python {platform.python_version()}, {psutil.cpu_count()} cores, {memory:.0f} GB. "
-        "Whole processes, interleaved with the peer, medians (smallest–largest). "
-        "Ratios carry over to other machines, times don't.",
+        (
+            f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, commit {commit or 'unknown'}, "
+            f"Python {platform.python_version()}, {psutil.cpu_count()} cores, {memory:.0f} GB. "
+            "Whole processes, interleaved with the peer, medians (smallest–largest). "
+            "Ratios carry over to other machines, times don't."
+        ),
         "",
         "| what | jupyter-mlops | peer | ratio | wanted |",
         "|---|---|---|---|---|",

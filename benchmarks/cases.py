@@ -218,7 +218,7 @@ def imports(_: Ours) -> list[Row]:
     )
 
     def cost(statement: str) -> float:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-c", program, statement], check=True, capture_output=True, text=True
         )
         return float(json.loads(done.stdout.strip().splitlines()[-1]))

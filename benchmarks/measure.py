@@ -59,7 +59,7 @@ def command(argv: list[str], until: Path | None = None, **options: object) -> fl
     if until is not None:
         until.unlink(missing_ok=True)
     start = time.perf_counter()
-    with subprocess.Popen(  # noqa: S603 — fixed arguments
+    with subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

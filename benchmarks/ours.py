@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.measure import Memory, command
 
@@ -27,7 +27,7 @@ class Ours:
         self.client = Client()
         self._bin = Path(sys.executable).parent
 
-    def __enter__(self) -> Ours:
+    def __enter__(self) -> Self:
         self.client.status()
         return self
 
@@ -40,7 +40,7 @@ class Ours:
         return int(self.client.status()["pid"])
 
     def command(self, notebook: Path, *, whole: bool) -> float:
-        """Seconds of `jupyter mlops run`, until the executed notebook is saved or the process ends."""
+        """Seconds of `jupyter mlops run`: until the notebook is saved, or the process ends."""
         outputs = self.outputs / f"{time.monotonic_ns()}"
         argv = [
             str(self._bin / "jupyter"), "mlops", "run", str(notebook),
@@ -78,7 +78,7 @@ class Ours:
         raise RuntimeError(f"the events of {job_id} ended without the job")
 
     def burst(self, notebook: Path, count: int) -> tuple[float, int]:
-        """Seconds until `count` jobs, submitted at once, have ended; and the daemon tree's peak PSS."""
+        """Seconds until `count` jobs submitted at once have ended; the daemon tree's peak PSS."""
         memory = Memory(self.pid)
         with memory_sampled(memory):
             start = time.perf_counter()
@@ -109,6 +109,7 @@ class Saved(threading.Thread):
         self._at: float | None = None
 
     def run(self) -> None:
+        """Look every millisecond."""
         deadline = time.monotonic() + 120
         while self._at is None and time.monotonic() < deadline:
             if any(self._folder.glob(f"*/{self._stem}.ipynb")):

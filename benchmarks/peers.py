@@ -11,7 +11,7 @@ import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.measure import command
 
@@ -23,9 +23,9 @@ def environment(folder: Path) -> Path:
     """The peers' interpreter; their environment is made on first use."""
     python = folder / "bin" / "python"
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, *PACKAGES], check=True)  # noqa: S603
+        subprocess.run([*pip, *PACKAGES], check=True)
     return python
 
 
@@ -68,7 +68,7 @@ class Papermill:
             "going = False; thread.join()\n"
             "print(json.dumps([seconds, peak]))\n"
         )
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [str(self._python), "-c", program, str(notebook), str(self._out), str(count)],
             check=True,
             capture_output=True,
@@ -89,7 +89,7 @@ def nbclient(python: Path, notebook: Path, folder: Path) -> float:
         "nbformat.write(nb, sys.argv[2])\n"
         "print(time.perf_counter() - start)\n"
     )
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [str(python), "-c", program, str(notebook), str(folder / "nbclient-out.ipynb")],
         check=True,
         capture_output=True,
@@ -101,7 +101,7 @@ def nbclient(python: Path, notebook: Path, folder: Path) -> float:
 class Scheduler:
     """jupyter-scheduler in a Jupyter server of its own."""
 
-    TOKEN = "benchmark"  # noqa: S105 — of a server on loopback that lives for minutes
+    TOKEN = "benchmark"
 
     def __init__(self, python: Path, folder: Path) -> None:
         self._python = python
@@ -110,13 +110,13 @@ class Scheduler:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
 
-    def __enter__(self) -> Scheduler:
+    def __enter__(self) -> Self:
         environment = {
             **os.environ,
             "JUPYTER_DATA_DIR": str(self._folder / "scheduler-data"),
             "JUPYTER_CONFIG_DIR": str(self._folder / "scheduler-config"),
         }
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [
                 str(self._python), "-m", "jupyter", "server", "--no-browser", "--allow-root",
                 f"--ServerApp.port={self._port}", "--ServerApp.port_retries=0",
@@ -174,7 +174,7 @@ class Scheduler:
         return str(self._ask("GET", "scheduler/runtime_environments")[0]["name"])
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 — http on loopback
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
@@ -183,5 +183,5 @@ class Scheduler:
                 "Content-Type": "application/json",
             },
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())
