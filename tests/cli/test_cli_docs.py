@@ -31,7 +31,7 @@ def heading(verb: Verb) -> str:
 def table(text: str) -> set[str]:
     """The first column of the tables in a text."""
     rows = re.findall(r"^\| (.+?) \| .+ \|$", text, flags=re.MULTILINE)
-    return {row for row in rows if row != "option" and row != "code"}
+    return {row for row in rows if row not in {"option", "code"}}
 
 
 def row(option: Option) -> str:

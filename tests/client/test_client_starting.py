@@ -18,7 +18,13 @@ from mlops_standin import Request, StandIn
 
 from jupyter_mlops import paths
 from jupyter_mlops.client import Client
-from jupyter_mlops.errors import DaemonUnreachable, Refused
+from jupyter_mlops.errors import (
+    DaemonUnreachable,
+    InvalidInput,
+    MlopsError,
+    Refused,
+    StoreUnusable,
+)
 from jupyter_mlops.starting import daemon_environment, log_tail, older, own_version
 
 Serve = Callable[[Callable[[Request], None]], StandIn]
@@ -91,13 +97,24 @@ def test_a_daemon_that_fails_is_told_with_the_end_of_its_log(
     """The exit code and its last lines; what an earlier one logged isn't blamed on it."""
     home.mkdir()
     paths.daemon_log().write_text("an earlier complaint\n")
-    program("import sys\nprint('no such module: sums', file=sys.stderr)\nsys.exit(3)")
+    program("import sys\nprint('no such module: sums', file=sys.stderr)\nsys.exit(9)")
     with pytest.raises(DaemonUnreachable) as caught:
         Client().status()
-    assert "exit code 3" in caught.value.detail
+    assert "exit code 9" in caught.value.detail
     assert "no such module: sums" in caught.value.detail
     assert "earlier" not in caught.value.detail
     assert str(paths.daemon_log()) in caught.value.hint
+
+
+@pytest.mark.parametrize(("code", "kind"), [(7, StoreUnusable), (3, Refused), (2, InvalidInput)])
+def test_f26_the_daemons_own_error_is_ours(
+    program: Callable[[str], Path], code: int, kind: type[MlopsError]
+) -> None:
+    """A store that it refuses is that error here too, with the file that it named."""
+    program(f"import sys\nsys.exit(print('/data/jobs.db is corrupt.', file=sys.stderr) or {code})")
+    with pytest.raises(kind, match="jobs.db is corrupt") as caught:
+        Client().status()
+    assert type(caught.value) is kind
 
 
 def test_a_daemon_that_never_listens_is_given_up(program: Callable[[str], Path]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -297,16 +298,13 @@ def test_threads_have_connections_of_their_own(serve: Serve) -> None:
 def test_a_forked_process_leaves_its_parents_connections_alone(serve: Serve) -> None:
     """The child speaks on a connection of its own."""
     server = serve(lambda request: request.json({"id": JOB}))
-    asking = client()
-    asking.job(JOB)
-    child = os.fork()
-    if child == 0:
-        try:
-            asking.job(JOB)
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    asking.job(JOB)
+    program = (
+        "import os; from jupyter_mlops.client import Client\n"
+        f"asking = Client(start=False); asking.job('{JOB}'); child = os.fork()\n"
+        f"asking.job('{JOB}') if child == 0 else os.waitpid(child, 0)\n"
+        f"asking.job('{JOB}') if child else os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
     assert [r.on_connection for r in server.requests] == [1, 2, 1]
 
 

@@ -65,6 +65,17 @@ def _install(requirement: object) -> str:
 
 
 def _reinstall() -> str:
+    from importlib import metadata
+
+    try:
+        origin = json.loads(metadata.distribution(_DISTRIBUTION).read_text("direct_url.json") or "")
+        source = (
+            str(origin["url"]).removeprefix("file://") if origin["dir_info"]["editable"] else ""
+        )
+    except (metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
+        source = ""
+    if source:
+        return f"{Path(sys.executable).parent / 'jupyter-builder'} develop {source} --overwrite"
     return f"{sys.executable} -m pip install --force-reinstall {_DISTRIBUTION}"
 
 

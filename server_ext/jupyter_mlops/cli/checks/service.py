@@ -25,7 +25,7 @@ def daemon() -> list[Finding]:
     try:
         found = client.status()
     except MlopsError as error:
-        mend = error.hint or "jupyter mlops daemon restart"
+        mend = f"Mend that, then: jupyter mlops daemon restart. Its log: {paths.daemon_log()}"
         return [problem(name, error.detail, mend)]
     finally:
         client.close()
