@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from .mlops_scripted import Stage
+from .mlops_served import Served, serve
 
 
 @pytest.fixture
@@ -39,3 +40,17 @@ def patience() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture
+def served(home: Path) -> Callable[..., Any]:
+    """Runs a coroutine function with the API in front of played runners."""
+
+    def run(story: Callable[[Served], Awaitable[Any]], **given: Any) -> Any:
+        async def opened() -> Any:
+            async with serve(home, **given) as found:
+                return await story(found)
+
+        return asyncio.run(asyncio.wait_for(opened(), 60))
+
+    return run

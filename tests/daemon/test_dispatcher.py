@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110, ASYNC240 - only the test itself waits
 from __future__ import annotations
 
 import asyncio

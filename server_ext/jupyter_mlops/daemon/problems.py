@@ -25,10 +25,9 @@ _SHOWN = 200
 
 def problem_response(error: MlopsError) -> Response:
     """The answer that tells of an error."""
-    headers = {"Retry-After": "1"} if error.http_status == 503 else None
-    return Response(
-        json.dumps(error.to_problem()), error.http_status, headers, media_type=MEDIA_TYPE
-    )
+    document = error.to_problem()
+    headers = {"Retry-After": "1"} if document["status"] == 503 else None
+    return Response(json.dumps(document), document["status"], headers, media_type=MEDIA_TYPE)
 
 
 def problems_of(
@@ -60,7 +59,8 @@ def invalid(error: ValidationError) -> InvalidInput:
 def note_refusal(request: Request, error: MlopsError) -> None:
     """One line of audit for a refused request; nothing of its content."""
     path = request.url.path[:_SHOWN].encode("unicode_escape").decode()
-    audit.info("refused %s %s: %d %s", request.method, path, error.http_status, error.stable_code)
+    status = error.to_problem()["status"]
+    audit.info("refused %s %s: %d %s", request.method, path, status, error.stable_code)
 
 
 def install(app: FastAPI) -> None:
@@ -84,7 +84,6 @@ def install(app: FastAPI) -> None:
         found = plain_error(error.status_code, request.method)
         note_refusal(request, found)
         response = problem_response(found)
-        response.status_code = error.status_code
         if error.headers:
             response.headers.update(error.headers)
         return response

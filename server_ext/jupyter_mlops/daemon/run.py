@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from jupyter_mlops import paths, settings
 from jupyter_mlops._version import __version__
@@ -112,11 +113,9 @@ async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
         await recorder.stop()
 
 
-async def _serve(service: Service) -> None:
-    app = make_app()
-    listening = sockets.listen(paths.daemon_socket())
-    doorbell = sockets.Doorbell(paths.doorbell_socket(), service.dispatcher.ring)
-    server = _Server(
+def make_server(app: FastAPI, service: Service) -> uvicorn.Server:
+    """The HTTP server; its sockets are given to `serve`."""
+    return _Server(
         uvicorn.Config(
             serve_with(app, service),
             loop="asyncio",
@@ -132,6 +131,13 @@ async def _serve(service: Service) -> None:
             backlog=1024,
         )
     )
+
+
+async def _serve(service: Service) -> None:
+    app = make_app()
+    listening = sockets.listen(paths.daemon_socket())
+    doorbell = sockets.Doorbell(paths.doorbell_socket(), service.dispatcher.ring)
+    server = make_server(app, service)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, service.leaving.set)
