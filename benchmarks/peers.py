@@ -166,7 +166,8 @@ class Scheduler:
             status = self._ask("GET", f"scheduler/jobs/{job}")["status"]
             if status == "COMPLETED":
                 return time.perf_counter() - start
-            if status in ("FAILED", "STOPPED"):
+            # It says STOPPED of jobs that are about to start (its issue 451): only failure counts.
+            if status == "FAILED" or time.perf_counter() - start > 60:
                 raise RuntimeError(f"jupyter-scheduler: {status}")
             time.sleep(0.02)
 
