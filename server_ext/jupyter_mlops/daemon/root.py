@@ -51,10 +51,10 @@ class PathRules:
                 if base is None:
                     raise _invalid(where, "must be an absolute path")
                 path = os.path.join(base, path)
-            return Path(os.path.realpath(path))
+            return _real(path, where)
         _check_encodings(path, where)
         given = Path(path)
-        real = Path(os.path.realpath(self.root / given))
+        real = _real(self.root / given, where)
         if not real.is_relative_to(self.root):
             raise _refused(where, "lies outside the Jupyter server's root")
         if any(part.startswith(".") for part in real.relative_to(self.root).parts):
@@ -84,6 +84,13 @@ class PathRules:
         if any(part.startswith(".") for part in relative.parts):
             return None
         return relative.as_posix()
+
+
+def _real(path: str | Path, where: str) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except OSError as error:  # a link that became a file while it was followed, …
+        raise _refused(where, f"can't be looked up: {error.strerror}") from error
 
 
 def _check_text(path: str, where: str) -> None:

@@ -213,6 +213,8 @@ async def _snapshot(
         for problem in error.problems:
             where = str(problem.get("where", ""))
             problem["where"] = where if where.startswith("spec.") else f"spec.{where}"
+        if not error.problems:
+            error.problems.append({"where": "spec.notebook", "message": error.detail})
         raise
 
 
