@@ -17,21 +17,24 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "client"), str(Path(__file__).pa
 
 from mlops_script import COMMAND, Run, Script  # noqa: E402
 
+from ..conftest import end_processes  # noqa: E402, TID252 - tests are no package
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ("server_ext", "magics", "converters")
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A data directory of the test's own, with a path short enough for its sockets."""
+def home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """As every test's, with a path short enough for its sockets, and a usual terminal."""
     with tempfile.TemporaryDirectory(prefix="mlops-") as parent:
         directory = Path(parent) / "data"
         monkeypatch.setenv("JUPYTER_MLOPS_DATA_DIR", str(directory))
-        for name in ("MLFLOW_TRACKING_URI", "NO_COLOR", "COLUMNS", "JUPYTER_MLOPS_SETTINGS"):
+        for name in ("NO_COLOR", "COLUMNS"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(ROOT / p) for p in SOURCES))
         yield directory
+        end_processes(directory)
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_a_failure_says_what_where_and_what_next(cli: Run, script: Script) -> No
     for part in (
         "train failed after 2.50 s",
         "ValueError: could not convert string to float: 'x'",
-        "cell 2: model.fit(X, y)",
+        "in    model.fit(X, y)",
         "28 lines above",
         "    line 39",
         "Mend cell 2.",

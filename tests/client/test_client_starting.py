@@ -112,7 +112,7 @@ def test_f26_the_daemons_own_error_is_ours(
 ) -> None:
     """A store that it refuses is that error here too, with the file that it named."""
     program(f"import sys\nsys.exit(print('/data/jobs.db is corrupt.', file=sys.stderr) or {code})")
-    with pytest.raises(kind, match="jobs.db is corrupt") as caught:
+    with pytest.raises(kind, match=r"jobs\.db is corrupt") as caught:
         Client().status()
     assert type(caught.value) is kind
 

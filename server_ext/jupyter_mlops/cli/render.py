@@ -135,10 +135,8 @@ def failure(console: Console, job: Job) -> None:
     """What went wrong, where, and what can be done."""
     found = job["failure"]
     rows = [("what", clean(found["message"]))]
-    index = found.get("cell_index")
-    if index is not None:
-        source = one_line((job.get("progress") or {}).get("current_source") or "")
-        rows.append(("where", f"cell {index + 1}" + (f": {source}" if source else "")))
+    if found.get("cell_index") is not None:
+        rows.append(("in", one_line((job.get("progress") or {}).get("current_source") or "")))
     fields(console, rows)
     if found.get("traceback"):
         lines = clean(found["traceback"]).rstrip().split("\n")
