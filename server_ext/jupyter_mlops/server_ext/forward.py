@@ -1,178 +1,226 @@
-"""`<base>/mlops/api/v1/…` and `<base>/mlops/mlflow/…`: checked here, answered by the daemon."""
+"""The one forwarder: a request that may is passed to the daemon, its answer to the browser.
+
+Both bodies are passed on as they come; neither is ever held whole.
+"""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from typing import Any
 
-from tornado import iostream, web
+import h11
+from tornado import web
+from tornado.iostream import StreamClosedError
 
-from jupyter_mlops.errors import DaemonUnreachable, InvalidInput, MlopsError
-from jupyter_mlops.server_ext.base import MlopsHandler, allowed, checked_target
-
-#: What a browser may tell the daemon; everything else (cookies first of all) stays here.
-_PASSED_ON = (
-    "Accept", "Content-Type", "Idempotency-Key", "Range", "If-None-Match", "If-Modified-Since",
-)  # fmt: skip
-#: What the daemon may tell a browser.
-_PASSED_BACK = (
-    "accept-ranges", "cache-control", "content-disposition", "content-encoding", "content-length",
-    "content-range", "content-type", "etag", "last-modified", "retry-after", "vary",
-)  # fmt: skip
-#: Written by somebody's notebook: never allowed to act as this origin.
-_FOREIGN = (
-    "/get-artifact",
-    "/mlflow-artifacts/",
-    "/model-versions/get-artifact",
-    "/logged-models/",
+from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.server_ext.addresses import api_target, below
+from jupyter_mlops.server_ext.base import MlopsHandler, authorized, root_header
+from jupyter_mlops.server_ext.refusals import (
+    BadGateway,
+    DaemonGone,
+    UnsupportedMediaType,
 )
-_SANDBOX = "sandbox allow-scripts; default-src 'self' 'unsafe-inline' data: blob:"
-#: Authorizers know these three words.
-_ACTIONS = {"GET": "read", "HEAD": "read", "POST": "execute", "DELETE": "write"}
+from jupyter_mlops.server_ext.upstream import Exchange, Unanswered
+
+#: All that the daemon hears of a request's head.
+_REQUEST_HEADERS = ("Accept", "Content-Type", "Idempotency-Key", "If-None-Match", "Range")
+#: All that a browser hears of an answer's head. Never: cookies, redirects, other policies.
+_RESPONSE_HEADERS = frozenset({
+    b"accept-ranges", b"cache-control", b"content-disposition", b"content-language",
+    b"content-length", b"content-range", b"content-type", b"etag", b"last-modified",
+    b"retry-after", b"x-accel-buffering", b"x-mlops-version",
+})  # fmt: skip
+_DOCUMENT = re.compile(r"/api/v1/jobs/([0-9a-f]{12})/(html|notebook)")
+_SUFFIX = {"html": "html", "notebook": "ipynb"}
 
 
-class ForwardHandler(MlopsHandler):
-    """The daemon's API."""
+@web.stream_request_body
+class Forwarder(MlopsHandler):
+    """Passes requests on; a subclass says where to and how an answer is dressed."""
 
-    prefix = "/api/v1/"
-    methods = frozenset({"GET", "POST", "DELETE"})
+    _exchange: Exchange | None = None
+    _received = 0
+    _left = False
 
-    @web.authenticated
-    @allowed("read")
-    async def get(self, path: str) -> None:
-        """Read."""
-        await self.forward(path)
-
-    @web.authenticated
-    @allowed("execute")
-    async def post(self, path: str) -> None:
-        """Submit, cancel, run again."""
-        await self.forward(path)
-
-    @web.authenticated
-    @allowed("write")
-    async def delete(self, path: str) -> None:
-        """Delete."""
-        await self.forward(path)
-
-    async def forward(self, path: str) -> None:
-        """Ask the daemon and stream what it says."""
-        try:
-            target = checked_target(self.prefix + path, self.request.query)
-            body = self.body_checked()
-            self.check_body(body)
-            answer = await self.upstream.ask(
-                self.request.method or "GET", target, self._sent_on(), body
-            )
-        except MlopsError as error:
-            self.refuse(error)
-            return
-        async with answer:
-            self.set_status(answer.status)
-            for name in _PASSED_BACK:
-                if name in answer.headers:
-                    self.set_header(name, answer.headers[name])
-            self.protect(path, answer.headers)
-            try:
-                async for piece in answer.pieces():
-                    self.write(piece)
-                    await self.flush()
-            except DaemonUnreachable:
-                # The head is out: a connection that breaks off is all that can be said.
-                self.request.connection.finish()  # type: ignore[union-attr]
-                return
-            except iostream.StreamClosedError:
-                return
-            if not self._finished:
-                self.finish()
-
-    def check_body(self, body: bytes) -> None:
-        """JSON only: a form can be sent by any page.
+    def target(self) -> str:
+        """The daemon's address of this request.
 
         Raises:
-            InvalidInput: 415.
+            BadAddress: it has none.
         """
-        kind = self.request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        if body and kind != "application/json":
-            raise UnsupportedMedia(
-                "The request's Content-Type isn't application/json.", code="unsupported_media_type"
+        raise NotImplementedError
+
+    def extra_headers(self) -> list[tuple[bytes, bytes]]:
+        """What the daemon is told besides."""
+        return []
+
+    def check_body(self) -> None:
+        """Refuse a body by its head."""
+
+    def dress(self) -> None:
+        """Add to the head of the answer what the address calls for."""
+
+    async def prepare(self, **_: Any) -> None:
+        """Refuse what can be refused; then, for a body, open the way that it goes."""
+        await super().prepare()
+        if self._finished or self.request.method == "OPTIONS":
+            return
+        target = self.target()
+        if self.request.method != "GET":
+            self.check_body()
+            self._exchange = await self._open(target)
+
+    async def data_received(self, chunk: bytes) -> None:
+        """A piece of the body."""
+        self._received += len(chunk)
+        if self._received > self.body_limit:
+            # Without a declared length it shows only now.
+            self._abandon()
+            error = self.too_large()
+            self.send_error(413, exc_info=(type(error), error, None))
+        elif self._exchange is not None:
+            await self._exchange.send(chunk)
+
+    def on_connection_close(self) -> None:
+        """The browser has gone: what it asked for is asked no longer."""
+        self._left = True
+        self._abandon()
+        super().on_connection_close()
+
+    def on_finish(self) -> None:
+        """Whatever happened, nothing stays open."""
+        self._abandon()
+        super().on_finish()
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self, *_: str) -> None:
+        """Read."""
+        await self._relay()
+
+    @web.authenticated
+    @authorized("execute")
+    async def post(self, *_: str) -> None:
+        """Submit, cancel, rerun."""
+        self.note_activity()
+        await self._relay()
+
+    @web.authenticated
+    @authorized("write")
+    async def delete(self, *_: str) -> None:
+        """Delete."""
+        self.note_activity()
+        await self._relay()
+
+    async def _open(self, target: str) -> Exchange:
+        headers = [
+            (name.lower().encode(), value.encode("latin-1"))
+            for name in _REQUEST_HEADERS
+            if (value := self.request.headers.get(name)) is not None
+        ]
+        headers += self.extra_headers()
+        if self.request.method != "GET":
+            length = self.request.headers.get("Content-Length")
+            if length is not None:
+                headers.append((b"content-length", length.encode()))
+            elif "Transfer-Encoding" in self.request.headers:
+                headers.append((b"transfer-encoding", b"chunked"))
+            else:
+                headers.append((b"content-length", b"0"))
+        try:
+            return await self.upstream.open(self.request.method or "", target, headers)
+        except h11.LocalProtocolError as error:
+            raise BadGateway(f"The request can't be passed on: {error}.") from None
+
+    async def _relay(self) -> None:
+        reading = self.request.method == "GET"
+        if self._exchange is None:
+            self._exchange = await self._open(self.target())
+        try:
+            head = await self._head(self._exchange)
+        except Unanswered:
+            if self._left:
+                return
+            if not reading:
+                raise DaemonGone(
+                    "The daemon went away before it answered.",
+                    hint="Look whether it was done before doing it again.",
+                ) from None
+            # It was just leaving: the next one answers.
+            self._exchange.close()
+            self._exchange = await self._open(self.target())
+            try:
+                head = await self._head(self._exchange)
+            except Unanswered:
+                raise DaemonGone("The daemon went away before it answered.") from None
+        await self._answer(self._exchange, head)
+
+    @staticmethod
+    async def _head(exchange: Exchange) -> h11.Response:
+        await exchange.end()
+        return await exchange.head()
+
+    async def _answer(self, exchange: Exchange, head: h11.Response) -> None:
+        if 300 <= head.status_code < 400 and head.status_code != 304:
+            raise BadGateway("The daemon answered with a redirect; they are not passed on.")
+        self.set_status(head.status_code)
+        self.clear_header("Content-Type")
+        for name, value in head.headers:
+            if bytes(name) in _RESPONSE_HEADERS:
+                self.set_header(bytes(name).decode(), bytes(value).decode("latin-1"))
+        self.dress()
+        try:
+            # Before the first piece: a stream's head says that it is there.
+            await self.flush()
+            async for piece in exchange.pieces():
+                self.write(piece)
+                await self.flush()
+            await self.finish()
+        except StreamClosedError:
+            return  # the browser has gone
+        except MlopsError as error:
+            if not self._left:
+                self.log.warning("mlops: %s", error.detail)
+                self._break_off()
+
+    def _break_off(self) -> None:
+        """End the connection so that nobody takes half an answer for the whole."""
+        self._abandon()
+        self._auto_finish = False
+        connection = self.request.connection
+        if connection is not None:
+            self.detach().close()
+
+    def _abandon(self) -> None:
+        if self._exchange is not None:
+            self._exchange.close()
+
+
+class ApiHandler(Forwarder):
+    """`<base>/mlops/api/v1/…`."""
+
+    def target(self) -> str:
+        """The same address of the daemon."""
+        path = below(self.request.path, self.base_url)
+        return api_target(path, self.request.query)
+
+    def extra_headers(self) -> list[tuple[bytes, bytes]]:
+        """The directory below which the request's paths lie."""
+        return [root_header(self)]
+
+    def check_body(self) -> None:
+        """JSON only: a form of another site can't send that."""
+        headers = self.request.headers
+        empty = headers.get("Content-Length", "0") == "0" and "Transfer-Encoding" not in headers
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not (empty and not kind):
+            raise UnsupportedMediaType(
+                "The body must be JSON.", hint="Send it with Content-Type: application/json."
             )
 
-    def protect(self, path: str, headers: dict[str, str]) -> None:
-        """Documents of a job may have been written by somebody else."""
-        del path
-        self.set_header("X-Content-Type-Options", "nosniff")
-        if "html" in headers.get("content-type", ""):
-            self.set_header("Content-Security-Policy", "sandbox allow-scripts")
-
-    def _sent_on(self) -> list[tuple[str, str]]:
-        found = [
-            (name, self.request.headers[name])
-            for name in _PASSED_ON
-            if name in self.request.headers
-        ]
-        return [*found, ("X-Mlops-Root", str(self.root))]
-
-
-class UnsupportedMedia(InvalidInput):
-    """Not JSON."""
-
-    code, http_status, title = "unsupported_media_type", 415, "Unsupported media type"
-
-
-class MlflowHandler(ForwardHandler):
-    """MLflow's own UI and REST, as the same origin."""
-
-    prefix = "/mlflow/"
-
-    @web.authenticated
-    @allowed("execute")
-    async def put(self, path: str) -> None:
-        """MLflow's REST: upload."""
-        await self.forward(path)
-
-    @web.authenticated
-    @allowed("execute")
-    async def patch(self, path: str) -> None:
-        """MLflow's REST: change."""
-        await self.forward(path)
-
-    @web.authenticated
-    @allowed("read")
-    async def head(self, path: str) -> None:
-        """MLflow's REST: look."""
-        await self.forward(path)
-
-    def check_xsrf_cookie(self) -> None:
-        """MLflow's pages send no XSRF token; browsers say where a request comes from instead.
-
-        `Sec-Fetch-Site` and `Origin` can't be set by a page's script.
-        """
-        if not hasattr(self, "_jupyter_current_user") or self.token_authenticated:
-            return
-        if self.request.method in ("GET", "HEAD"):
-            super().check_xsrf_cookie()
-            return
-        site = self.request.headers.get("Sec-Fetch-Site")
-        origin = self.request.headers.get("Origin")
-        if site is not None and site != "same-origin":
-            raise web.HTTPError(403, "Blocked: the request comes from another site.")
-        if origin is not None:
-            if urlsplit(origin).netloc.lower() != self.request.host.lower():
-                raise web.HTTPError(403, "Blocked: the request comes from another site.")
-        elif site is None:
-            super().check_xsrf_cookie()
-
-    def check_body(self, body: bytes) -> None:
-        """MLflow's REST takes uploads of any kind."""
-
-    def protect(self, path: str, headers: dict[str, str]) -> None:
-        """Artifacts are shown, but not as this origin."""
-        self.set_header("X-Content-Type-Options", "nosniff")
-        if any(part in f"/{path}" for part in _FOREIGN):
-            self.set_header("Content-Security-Policy", _SANDBOX)
-            if "content-disposition" not in headers:
-                self.set_header("Content-Disposition", "attachment")
-        else:
-            # MLflow's own pages, framed by JupyterLab only.
-            self.set_header("Content-Security-Policy", "frame-ancestors 'self'")
-            self.clear_header("X-Frame-Options")
+    def dress(self) -> None:
+        """Documents are downloads: opened by themselves, they must not be pages of this server."""
+        found = _DOCUMENT.fullmatch(below(self.request.path, self.base_url))
+        if found and self.get_status() == 200:
+            name = f"job-{found[1]}.{_SUFFIX[found[2]]}"
+            self.set_header("Content-Disposition", f'attachment; filename="{name}"')
