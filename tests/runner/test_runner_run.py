@@ -214,11 +214,14 @@ def test_snapshot_of_modules_comes_before_live_ones(make_attempt: Make, tmp_path
     code_dir = tmp_path / "snapshot"
     code_dir.mkdir()
     (code_dir / "helper.py").write_text("value = 'snapshot'")
+    # As in a usual kernel, a local file doesn't take the standard library's place.
+    (code_dir / "random.py").write_text("raise SystemExit('not me')")
+    (code_dir / "signal.py").write_text("raise SystemExit('not me')")
     attempt = make_attempt(
         "import helper; print(helper.value)",
-        "print(open('data.txt').read())",
+        "import random; print(open('data.txt').read(), random.Random(1).random() > 0)",
         "import subprocess, sys\n"
-        "print(subprocess.run([sys.executable, '-c', 'import helper; print(helper.value)'], "
+        "print(subprocess.run([sys.executable, '-P', '-c', 'import helper; print(helper.value)'], "
         "capture_output=True, text=True).stdout)",
         code_dir=str(code_dir),
     )
@@ -227,7 +230,8 @@ def test_snapshot_of_modules_comes_before_live_ones(make_attempt: Make, tmp_path
     (work / "data.txt").write_text("data")
     assert attempt.run()["state"] == "succeeded", attempt.said()
     assert attempt.text(0) == "snapshot\n"
-    assert attempt.text(1) == "data\n"
+    assert attempt.text(1) == "data True\n"
+    assert attempt.text(2) == "snapshot\n\n"
 
 
 def test_environment_of_the_kernel(make_attempt: Make):

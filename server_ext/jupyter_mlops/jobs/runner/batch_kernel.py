@@ -12,8 +12,8 @@ the differences are:
 - **Output written to file descriptors 1 and 2** (subprocesses, C libraries) belongs to the cell
   that wrote it: it is drained before the cell is reported as done, and C's stdout is line
   buffered. It isn't echoed into the kernel's raw log a second time.
-- **`MLOPS_CODE_DIR`**, the snapshot of local modules, comes first on `sys.path`.
-- **No debugger, no shell-channel thread, history in memory**: nobody is there to use them.
+- **`MLOPS_CODE_DIR`**, the snapshot of local modules, comes before the working directory.
+- **No debugger, history in memory**: nobody is there to use them.
 - **The end is quick and complete**: exit handlers run, the person's objects are finalized and
   open files flushed, but the imported libraries aren't taken apart one by one.
 """
@@ -42,6 +42,8 @@ SEND_HIGH_WATER_MARK = 256
 #: Given in front of the caller's arguments.
 ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
 _READ_SIZE = 65_536
+#: Characters that are printed before they are sent without waiting for the interval.
+_MESSAGE_SIZE = 1 << 20
 _CONTROL_THREAD_WAIT = 2.0
 
 
@@ -131,14 +133,14 @@ def _application() -> type[Any]:
 
         def init_path(self) -> None:
             super().init_path()
-            # The snapshot of local modules comes before the live ones in the working directory.
-            if code := os.environ.get("MLOPS_CODE_DIR"):
-                sys.path.insert(0, code)
-
-        def init_control(self, context: Any) -> None:
-            super().init_control(context)
-            # A thread between us and every message; only subshells need it.
-            self.shell_channel_thread = None
+            code = os.environ.get("MLOPS_CODE_DIR")
+            if not code:
+                return
+            # Where a kernel has its working directory: behind the standard library, in front of
+            # installed packages. The snapshot comes before the live files.
+            sys.path.insert(sys.path.index("") if "" in sys.path else 0, code)
+            before = os.environ.get("PYTHONPATH")
+            os.environ["PYTHONPATH"] = code + (os.pathsep + before if before else "")
 
         def init_iopub(self, context: Any) -> None:
             context.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER_MARK)
@@ -151,6 +153,8 @@ def _application() -> type[Any]:
         def start(self) -> None:
             # What is there now stays to the end: the collector need not look at it again.
             gc.freeze()
+            # After the person's exit handlers, before the publishing thread is stopped.
+            atexit.register(_flush_streams)
             super().start()
 
     _own_stream(iostream)
@@ -168,6 +172,7 @@ def _own_stream(iostream: Any) -> None:
 
     class OutStream(original):  # type: ignore[misc,valid-type]
         _sending = False
+        _gathered = 0
 
         def _setup_stream_redirects(self, name: str) -> None:
             self._raw_lock = threading.RLock()
@@ -200,7 +205,18 @@ def _own_stream(iostream: Any) -> None:
                     if len(chunk) < _READ_SIZE:
                         return
 
+        def write(self, string: str) -> int | None:
+            if isinstance(string, str) and not string.isascii():
+                string = _text(string)
+            written: int | None = super().write(string)
+            self._gathered += written or 0
+            if self._gathered > _MESSAGE_SIZE:
+                # Who prints faster than can be read waits, instead of filling the memory.
+                self.flush()
+            return written
+
         def _flush(self) -> None:
+            self._gathered = 0
             self._sending = True
             try:
                 super()._flush()
@@ -221,6 +237,15 @@ def _own_stream(iostream: Any) -> None:
     OutStream.__qualname__ = original.__qualname__
     OutStream.__doc__ = original.__doc__
     iostream.OutStream = OutStream
+
+
+def _text(string: str) -> str:
+    """Lone surrogates can't be sent; a usual kernel loses the whole message."""
+    try:
+        string.encode()
+    except UnicodeEncodeError:
+        return string.encode("utf-8", "replace").decode()
+    return string
 
 
 def _line_buffer_c_stdout() -> None:
@@ -246,6 +271,11 @@ def _leave(status: int) -> NoReturn:
         status = status or 1
         sys.__excepthook__(*sys.exc_info())
     os._exit(status)
+
+
+def _flush_streams() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 def _wait_for_threads() -> None:

@@ -23,7 +23,7 @@ from jupyter_mlops.jobs.runner.cells import CellError, CellRun, CellStatus, mark
 from jupyter_mlops.jobs.runner.journal import Journal
 from jupyter_mlops.jobs.runner.kernel_client import KernelClient
 from jupyter_mlops.jobs.runner.kernel_process import KernelProcess
-from jupyter_mlops.jobs.runner.kernel_wire import Message
+from jupyter_mlops.jobs.runner.kernel_wire import Message, WireError
 from jupyter_mlops.jobs.runner.memory import MemoryWatch
 from jupyter_mlops.jobs.runner.recorder import OUTPUTS, Recorder
 from jupyter_mlops.jobs.runner.stopping import Reason, Stopper
@@ -31,6 +31,8 @@ from jupyter_mlops.jobs.runner.timers import Timers
 
 #: Cells that the kernel has been sent and hasn't finished, where it is safe to send ahead.
 WINDOW = 32
+#: Messages that are taken in before timers and other sockets have their turn.
+_MESSAGES_A_TURN = 1000
 #: Seconds of silence after a kernel's death until what it had sent is taken to be complete, where
 #: its sockets don't end with it.
 _LAST_WORDS = 0.5
@@ -38,6 +40,8 @@ _LAST_WORDS = 0.5
 SHUTDOWN_PATIENCE = 5.0
 #: Seconds until descendants that the guard kills have to be gone.
 _GONE_PATIENCE = 10.0
+#: Seconds between a kernel's saying that it is idle and its answer.
+_REPLY_PATIENCE = 10.0
 #: Seconds between questions to a kernel that doesn't say by itself that it publishes.
 _ASK_AGAIN = 0.02
 
@@ -205,11 +209,9 @@ class Execution:
         ready = self._poller.poll(None if wait is None else int(wait * 1000) + 1)
         for found, _ in ready:
             if found is self._client.iopub:
-                for message in self._client.received(self._client.iopub):
-                    self._heard(message)
+                self._take(self._client.iopub, self._heard)
             elif found is self._client.shell:
-                for message in self._client.received(self._client.shell):
-                    self._replied(message)
+                self._take(self._client.shell, self._replied)
             elif found is self._client.monitor:
                 self._lost = self._client.lost() or self._lost
                 self._hear_last_words()
@@ -219,6 +221,18 @@ class Execution:
                 self._others[int(found)]()
         self._timers.run()
         self._turn()
+
+    def _take(
+        self,
+        channel: zmq.Socket[bytes],
+        take: Callable[[Message], None],
+        most: int = _MESSAGES_A_TURN,
+    ) -> None:
+        for message in self._client.received(channel, most):
+            try:
+                take(message)
+            except WireError as error:
+                self._journal.note(f"A message of the kernel ({message.kind}) is left out: {error}.")
 
     def _process_news(self) -> None:
         self._poller.unregister(self._process_fd)
@@ -242,12 +256,8 @@ class Execution:
         """When it has ended and nothing more can come: take in what has come."""
         if not self._lost or self._process.exit is None or not self._timers.is_set("silence"):
             return
-        for channel, take in (
-            (self._client.shell, self._replied),
-            (self._client.iopub, self._heard),
-        ):
-            for message in self._client.received(channel, sys.maxsize):
-                take(message)
+        self._take(self._client.shell, self._replied, sys.maxsize)
+        self._take(self._client.iopub, self._heard, sys.maxsize)
         self._timers.cancel("silence")
         self._kernel_ended()
 
@@ -331,6 +341,8 @@ class Execution:
             run.idle = True
             if run.done:
                 self._end(run)
+            else:
+                self._timers.after("reply", _REPLY_PATIENCE, self._no_reply)
 
     def _replied(self, message: Message) -> None:
         if message.kind == "kernel_info_reply":
@@ -365,6 +377,17 @@ class Execution:
         if run.done:
             self._end(run)
 
+    def _no_reply(self) -> None:
+        """The kernel is idle, but never answered: it met an error of its own."""
+        for run in [run for run in self._flying if run.idle and not run.reply]:
+            error = CellError(
+                "KernelError", "the kernel has ended the cell without an answer", []
+            )
+            self._recorder.reply_error(run, error)
+            run.reply = "error"
+            self._failed = self._failed or run
+            self._end(run)
+
     # ------------------------------------------------------------ cells
 
     def _feed(self) -> None:
@@ -390,8 +413,7 @@ class Execution:
             return
         if self._flying and self._flying[0] is not run:
             # The reply to the one before has come as well: that one ends first.
-            for message in self._client.received(self._client.shell):
-                self._replied(message)
+            self._take(self._client.shell, self._replied)
             if run.started is not None:
                 return
         run.started, run.started_at = time.monotonic(), time.time()

@@ -79,7 +79,7 @@ class KernelClient:
         """Send on the control channel, which is heard while a cell runs; return the id."""
         return self._send(self.control, kind, content)
 
-    def received(self, channel: zmq.Socket[bytes], most: int = 1000) -> Iterator[Message]:
+    def received(self, channel: zmq.Socket[bytes], most: int) -> Iterator[Message]:
         """What has come on `channel`, at most `most` messages; what isn't for us is passed over."""
         for _ in range(most):
             try:

@@ -273,8 +273,11 @@ def environment(
     env |= added
     if code_dir is not None:
         env["MLOPS_CODE_DIR"] = code_dir
-        before = env.get("PYTHONPATH")
-        env["PYTHONPATH"] = code_dir + (os.pathsep + before if before else "")
+        if _launcher(kernel.argv) is None:
+            # The batch kernel does it later: a module of the person's must not take the place of
+            # one of the standard library's while the kernel starts.
+            before = env.get("PYTHONPATH")
+            env["PYTHONPATH"] = code_dir + (os.pathsep + before if before else "")
     return env
 
 

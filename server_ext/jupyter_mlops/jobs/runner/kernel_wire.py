@@ -19,6 +19,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _NOTHING = b"{}"
 
 
+class WireError(Exception):
+    """Not a message, or not signed with our key."""
+
+
 class Message(NamedTuple):
     """A message as received; its content is parsed when somebody wants it."""
 
@@ -30,13 +34,20 @@ class Message(NamedTuple):
 
     @property
     def content(self) -> dict[str, Any]:
-        """The parsed content."""
-        content: dict[str, Any] = json.loads(self.raw_content)
+        """The parsed content.
+
+        Raises:
+            WireError: it isn't a JSON object.
+        """
+        try:
+            content = json.loads(self.raw_content)
+        except UnicodeDecodeError:  # some kernels send bytes that aren't text as they are
+            content = json.loads(self.raw_content.decode("utf-8", "replace"))
+        except ValueError as error:
+            raise WireError("the content is not JSON") from error
+        if not isinstance(content, dict):
+            raise WireError("the content is no object")
         return content
-
-
-class WireError(Exception):
-    """Not a message, or not signed with our key."""
 
 
 class Wire:

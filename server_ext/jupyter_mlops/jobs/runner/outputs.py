@@ -18,6 +18,8 @@ Output = dict[str, Any]
 LEAST_COST = 256
 #: So much of the end of omitted text is kept (characters).
 TAIL = 8 * 1024
+#: A longer message is cut before it is kept for its end (bytes).
+_LONGEST_RAW = 1 << 20
 #: An error's traceback is kept up to this (characters); it is never left out.
 _LONGEST_TRACEBACK = 1 << 20
 
@@ -74,6 +76,9 @@ class OutputList:
         """Leave out the text in a stream message's content; its end may still be shown."""
         omitted = self._omitted = self._omitted or _Omitted()
         omitted.size += len(raw_content) if size is None else size
+        if len(raw_content) > _LONGEST_RAW:
+            message = json.loads(raw_content)
+            raw_content = _stream_content(str(message.get("name")), str(message.get("text", "")))
         omitted.tail.append(raw_content)
         omitted.tail_size += len(raw_content)
         while len(omitted.tail) > 1 and omitted.tail_size - len(omitted.tail[0]) >= 2 * TAIL:

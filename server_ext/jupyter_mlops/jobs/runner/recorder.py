@@ -112,7 +112,7 @@ class Recorder:
             outputs.omit(message.raw_content)
             return
         content = message.content
-        name, text = str(content["name"]), str(content["text"])
+        name, text = str(content.get("name", "stdout")), str(content.get("text", ""))
         self._before_output(index, outputs)
         kept = outputs.stream(name, text)
         if index is None:
