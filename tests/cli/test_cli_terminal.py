@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from mlops_script import COMMAND, JOB, Script, cells, finished
 from mlops_terminal import Terminal
 
 from jupyter_mlops.cli.console import width_of
+
+if TYPE_CHECKING:
+    from mlops_standin import Request
 
 RUN = [*COMMAND, "run", "nb.ipynb"]
 
@@ -130,7 +134,7 @@ def test_ctrl_c_before_the_job_is_acknowledged(script: Script) -> None:
     """It may have been accepted: that is said, not guessed."""
     asked, usual = threading.Event(), script.server.answer
 
-    def answer(request: object) -> None:
+    def answer(request: Request) -> None:
         asked.set()
         threading.Event().wait(30)
 
@@ -149,12 +153,12 @@ def test_ctrl_c_while_a_log_is_followed(script: Script) -> None:
     script.add()
     go_on, usual = threading.Event(), script.server.answer
 
-    def answer(request: object) -> None:
-        if not request.path.endswith("/log"):  # type: ignore[attr-defined]
-            usual(request)  # type: ignore[arg-type]
+    def answer(request: Request) -> None:
+        if not request.path.endswith("/log"):
+            usual(request)
             return
-        request.begin_stream()  # type: ignore[attr-defined]
-        request.chunk(b"first line\n")  # type: ignore[attr-defined]
+        request.begin_stream()
+        request.chunk(b"first line\n")
         go_on.wait(30)
 
     script.server.answer = answer
@@ -193,3 +197,40 @@ def test_detached_on_a_terminal(script: Script) -> None:
         assert terminal.wait() == 0
         assert f"train is submitted: {JOB}" in terminal.screen
         assert f"jupyter mlops attach {JOB}" in terminal.screen
+
+
+def test_ctrl_c_while_the_html_is_written(script: Script) -> None:
+    """The job has ended: how is told, and the exit code is its own."""
+    slow_job(script).set()
+    asked, usual = threading.Event(), script.server.answer
+
+    def answer(request: Request) -> None:
+        if request.path.endswith("/html"):
+            asked.set()
+            threading.Event().wait(30)
+        usual(request)
+
+    script.server.answer = answer
+    with Terminal(RUN) as terminal:
+        terminal.read_until(lambda sent: "writing HTML" in sent)
+        assert asked.wait(30)
+        terminal.type("\x03")
+        assert terminal.wait() == 0
+        assert "train succeeded" in terminal.screen
+        assert "The job goes on" not in terminal.screen
+        assert "writing HTML" not in terminal.screen
+
+
+def test_an_error_takes_the_line_away(script: Script) -> None:
+    """What went wrong while a job was followed stands on a line of its own."""
+    events = cells("a", "b", stop=1)
+    script.events[JOB] = [*events, threading.Event()]
+    with Terminal(RUN) as terminal:
+        terminal.read_until(lambda sent: "1/2" in sent)
+        problem = {"code": "store_unusable", "detail": "jobs.db is corrupt."}
+        script.server.answer = lambda request: request.json(problem, 500)
+        for connection in script.server.connections:
+            connection.shutdown(2)
+        assert terminal.wait() == 7
+        assert "The store can't be used: jobs.db is corrupt." in terminal.screen
+        assert "1/2" not in terminal.screen

@@ -7,10 +7,13 @@ import os
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mlops_script import COMMAND, JOB, Run, Script, cells, finished, make_job
+
+if TYPE_CHECKING:
+    from mlops_standin import Request
 
 FAILURE = {
     "code": "cell_failed",
@@ -185,13 +188,36 @@ def test_run_waits_for_the_html_when_asked(cli: Run, script: Script) -> None:
     assert json.loads(cli("run", "nb.ipynb", "-q", "--json").stdout)["outputs"]["html"] is None
 
 
+def test_the_metrics_are_waited_for(cli: Run, script: Script) -> None:
+    """They come from MLflow: a run that isn't synced yet is, a moment later; not for ever."""
+    tracking = {"experiment": "train", "run_id": "f00d"}
+    run_job(script, tracking=tracking)
+    usual, asked = script.server.answer, []
+
+    def answer(request: Request) -> None:
+        if request.path == f"/api/v1/jobs/{JOB}":
+            asked.append(request)
+            if len(asked) == 3:
+                script.jobs[JOB]["tracking"]["synced"] = True
+                script.jobs[JOB]["metrics"] = {"loss": 0.125}
+        usual(request)
+
+    script.server.answer = answer
+    assert "loss  0.125" in cli("run", "nb.ipynb", "-q").stdout
+    assert len(asked) == 3
+    run_job(script, tracking={**tracking, "detail": "The tracking server is away."})
+    asked.clear()
+    assert "The tracking server is away." in cli("run", "nb.ipynb", "-q").stdout
+    assert asked == []
+
+
 def test_html_that_cant_be_rendered_fails_nothing(cli: Run, script: Script) -> None:
     """The job succeeded; that there is no HTML is said."""
     script.html_fails = True
     run_job(script)
     ran = cli("run", "nb.ipynb", "-q", "--wait-html")
     assert ran.returncode == 0
-    assert "HTML      follows" in ran.stdout
+    assert "train.html (follows in a moment)" in ran.stdout
 
 
 def test_a_failure_says_what_where_and_what_next(cli: Run, script: Script) -> None:
@@ -637,3 +663,18 @@ def test_f03_the_daemon_goes_away_while_a_job_is_followed(cli: Run, script: Scri
     assert asked == ["follow=true", "attempt=1&after=3&follow=true"]
     assert ran.stdout.count("cell 1/2") == ran.stdout.count("cell 2/2") == 1
     assert "the daemon was started again; the job went on" in ran.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["jobs"], ["show", JOB, "--json"], ["logs", JOB]])
+def test_f19_stdout_on_a_full_disk(script: Script, words: list[str]) -> None:
+    """What couldn't be written is an error, never silence with exit code 0."""
+    script.add()
+    script.logs[JOB] = b"line\n"
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ran.returncode == 6
+    assert "No space left on device" in ran.stderr
+    assert "Exception ignored" not in ran.stderr

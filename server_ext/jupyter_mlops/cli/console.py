@@ -6,10 +6,13 @@ terminal would obey (escape sequences, control characters, reordering marks) is 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 from typing import TextIO
+
+from jupyter_mlops.errors import StoreFull
 
 #: C0 (but for tab and line feed), DEL, C1, line separators, marks that reorder text.
 _UNSAFE = re.compile(
@@ -126,7 +129,11 @@ class Console:
         self._write(self.text, text + "\n")
 
     def data(self, text: str) -> None:
-        """Text for stdout as it is: a JSON document, a log."""
+        """Text for stdout as it is: a JSON document, a log.
+
+        Raises:
+            StoreFull: stdout goes to a file on a disk that is full.
+        """
         self._write(self._out, text)
 
     def note(self, text: str) -> None:
@@ -148,8 +155,14 @@ class Console:
         try:
             stream.write(text)
             stream.flush()
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError) as error:
+            # Nobody reads any more (a pipe, a terminal that was closed): say no more there.
             self._drop(stream)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StoreFull(
+                    f"The output can't be written: {error.strerror}.",
+                    hint="Free some space where it goes to. Jobs go on.",
+                ) from error
 
     def _drop(self, stream: TextIO) -> None:
         """Nobody reads `stream` any more: say no more there, and let the exit flush nothing."""

@@ -50,6 +50,10 @@ class View:
         if not self.last_output:
             self.last_output = one_line(job.get("last_output", ""))
 
+    def writes_html(self) -> None:
+        """The job has ended; its HTML is on the way."""
+        self.state, self.total, self.last_output = "writing HTML", 0, ""
+
     @property
     def elapsed(self) -> float:
         """Seconds since the job began (or, before that, was submitted)."""

@@ -122,7 +122,7 @@ def outputs(job: Job) -> list[tuple[str, str]]:
         run += f"\n({one_line(tracking['detail'])})" if run else one_line(tracking["detail"])
     html = written.get("html")
     if not html and written.get("notebook") and job["state"] in ("succeeded", "failed"):
-        html = "follows; `jupyter mlops show` says when it is there"
+        html = written["notebook"].removesuffix(".ipynb") + ".html (follows in a moment)"
     return [
         ("MLflow", run),
         ("notebook", one_line(written.get("notebook") or "")),

@@ -23,8 +23,9 @@ from jupyter_mlops.errors import MlopsError
 
 EXIT_OF_STATE = {"succeeded": 0, "failed": 1, "cancelled": 8}
 EXIT_DETACHED = 130
-#: Seconds to wait, after a job's end, for its HTML and for MLflow.
+#: Seconds to wait, after a job's end, for its HTML; and for MLflow, which has its metrics, alone.
 SETTLE = 15.0
+SETTLE_TRACKING = 2.0
 #: How often a waiting job is read again, in seconds: its events say nothing of why it waits.
 _REFRESH = 1.0
 
@@ -107,19 +108,17 @@ def _follow(
     view = View(job)
     shown = painter(console, quiet=given.flag("quiet") or stream)
     try:
-        if job["state"] in EXIT_OF_STATE and not stream:
-            ended = job
-        else:
+        ended = job
+        if stream or job["state"] not in EXIT_OF_STATE:
             ended = _watch(console, client, view, shown, stream=stream)
-        if console.live or given.flag("wait-html"):
-            view.state, view.total = "writing HTML", 0
-            view.take({"type": "note", "text": ""})
-            shown.update(view, None)
-            ended = settle(client, ended)
     except KeyboardInterrupt:
         shown.end()
         return _detached(console, view, stream=stream)
-    shown.end()
+    finally:
+        shown.end()
+    html = console.live or given.flag("wait-html")
+    if html or not tracked(ended):
+        ended = _settled(client, view, shown, ended, html=html)
     if stream:
         console.data(json.dumps({"type": "job", "job": ended}) + "\n")
     elif console.json:
@@ -127,6 +126,18 @@ def _follow(
     else:
         render.ending(console, ended)
     return EXIT_OF_STATE[ended["state"]]
+
+
+def _settled(client: Client, view: View, shown: Painter, ended: Job, *, html: bool) -> Job:
+    try:
+        if html:
+            view.writes_html()
+            shown.update(view, None)
+        return settle(client, ended, html=html)
+    except KeyboardInterrupt:
+        return ended  # the job has ended all the same: what is there is shown
+    finally:
+        shown.end()
 
 
 def _watch(console: Console, client: Client, view: View, shown: Painter, *, stream: bool) -> Job:
@@ -149,30 +160,33 @@ def _watch(console: Console, client: Client, view: View, shown: Painter, *, stre
     raise AssertionError("the events of a job end with the job")
 
 
-def settle(client: Client, job: Job, limit: float = SETTLE) -> Job:
-    """The job once its HTML is written and MLflow holds its run, or after `limit` seconds."""
-    deadline = time.monotonic() + limit
-    if not job["outputs"].get("html") and job["outputs"].get("notebook"):
+def settle(client: Client, job: Job, *, html: bool) -> Job:
+    """The job once MLflow holds its run and, with `html`, its HTML is written; or after a while."""
+    deadline = time.monotonic() + (SETTLE if html else SETTLE_TRACKING)
+    if html and not job["outputs"].get("html"):
         try:
-            client.render_html(job["id"], limit)
+            client.render_html(job["id"], SETTLE)
         except MlopsError:
-            # A notebook that can't be rendered is no failure of the job; what is there is shown.
-            deadline = min(deadline, time.monotonic())
-    pause = 0.01
+            # A notebook that can't be rendered is no failure of the job: what is there is shown.
+            html = False
+    pause = 0.002
     while True:
         job = client.job(job["id"])
-        tracking = job["tracking"]
-        tracked = tracking["synced"] or tracking["detail"]
-        if (tracked and job["outputs"].get("html")) or time.monotonic() >= deadline:
+        written = not html or job["outputs"].get("html")
+        if (tracked(job) and written) or time.monotonic() >= deadline:
             return job
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
 
 
+def tracked(job: Job) -> bool:
+    """Whether MLflow holds the job's run, or it is known why it doesn't yet."""
+    tracking = job["tracking"]
+    return bool(tracking["synced"] or tracking["detail"] or not tracking["run_id"])
+
+
 def _detached(console: Console, view: View, *, stream: bool) -> int:
     job_id = view.job["id"]
-    if view.state in EXIT_OF_STATE:
-        return EXIT_OF_STATE[view.state]
     if console.json and not stream:
         console.data(json.dumps(view.job) + "\n")
     console.note(
