@@ -1,0 +1,1 @@
+"""Warm start: forking parents, guards, and the pool that keeps them."""
