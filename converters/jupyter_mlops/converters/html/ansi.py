@@ -5,26 +5,36 @@ from __future__ import annotations
 import re
 from html import escape
 
-_SEQUENCE = re.compile(r"\x1b\[([0-9;:]*)([@-~])|\x1b[@-Z\\-_]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+_SEQUENCE = re.compile(
+    r"\x1b\[([0-9;:]*+)[0-?]*+[ -/]*+([@-~])"  # control sequences; those that end in m set colours
+    r"|\x1b\][^\x07\x1b]*+(?:\x07|\x1b\\)?"  # titles and links
+    r"|\x1b[@-Z\\-_]"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f]")
 
 
 def terminal_text(text: str) -> str:
     """`text` with carriage returns and backspaces carried out, each within its line."""
-    if "\b" in text:
-        while (shorter := re.sub(r"[^\n\r\b]\b", "", text)) != text:
-            text = shorter
-    if "\r" not in text:
+    if "\b" not in text and "\r" not in text:
         return text
-    text = text.replace("\r\n", "\n")
-    return "\n".join(_overwritten(line) if "\r" in line else line for line in text.split("\n"))
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(map(_overwritten, lines))
 
 
 def _overwritten(line: str) -> str:
-    shown = ""
-    for part in line.split("\r"):
-        shown = part + shown[len(part) :]
-    return shown
+    if "\b" not in line and "\r" not in line:
+        return line
+    shown: list[str] = []
+    position = 0
+    for piece in re.split("([\b\r])", line):
+        if piece == "\r":
+            position = 0
+        elif piece == "\b":
+            position = max(0, position - 1)
+        else:
+            shown[position : position + len(piece)] = piece
+            position += len(piece)
+    return "".join(shown)
 
 
 def ansi_html(text: str) -> str:
@@ -80,7 +90,8 @@ class _Style:
 
     def apply(self, parameters: str) -> None:
         """Take over what one `ESC [ … m` says."""
-        codes = [int(part or 0) for part in re.split("[;:]", parameters)][:64]
+        parts = re.split("[;:]", parameters, maxsplit=64)[:64]
+        codes = [int(part) if 0 < len(part) < 5 else 0 for part in parts]
         while codes:
             code = codes.pop(0)
             if code == 0:
@@ -112,6 +123,8 @@ class _Style:
         elif mode == 2 and len(rest) >= 3:
             red, green, blue = (min(255, rest.pop(0)) for _ in range(3))
             self.colours[kind] = f"#{red:02x}{green:02x}{blue:02x}"
+        else:
+            rest.clear()  # cut off: what is left means nothing by itself
 
 
 def _palette(number: int) -> str:

@@ -7,26 +7,27 @@ event handlers, and links to anything but web pages go.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import nh3
 
-#: Deeper HTML takes the parser time in proportion to the square; it is shown as text.
+#: Deeper HTML, or with more references, takes the parser time in proportion to the square.
 MAX_DEPTH = 400
+MAX_REFERENCES = 100_000
 
 #: What only a script could bring to life, or what isn't there without one.
 _ACTIVE = re.compile(
     r"<\s*(?:script|iframe|object|embed|canvas|video|audio|input|button|form)\b", re.IGNORECASE
 )
-_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)[^>]*?(/?)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)")
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 )
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml|bmp);base64,[A-Za-z0-9+/=\s]*")
-_STYLE = re.compile(r"<style\b[^>]*>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
-_RULE = re.compile(r"([^{}@<>\\]+)\{([^{}@<>\\]*)\}")
-_SELECTOR = re.compile(r"\s*(?:#T_[\w-]+|\.dataframe)(?:[ \w.:#,>()-]*)")
-_DECLARATION = re.compile(r"\s*(?P<name>[a-z-]+)\s*:\s*(?P<value>[\w\s.,%#()'\"!+/-]+?)\s*")
+_SELECTOR = re.compile(r"\s*+(?:#T_[\w-]++|\.dataframe\b)[ \w.:#>()-]*+")
+_DECLARATION = re.compile(r"(?P<name>[a-z-]+)\s*+:(?P<value>[\w\s.,%#()'\"!+/-]+)")
+#: Longer ones (characters) are not looks but something else.
+_MAX_SELECTORS, _MAX_DECLARATION = 100_000, 300
 
 _TAGS = {
     *("a", "abbr", "b", "bdi", "bdo", "blockquote", "br", "caption", "center", "cite", "code"),
@@ -76,16 +77,18 @@ def is_active(html: str) -> bool:
     return _ACTIVE.search(html) is not None
 
 
-def too_deep(html: str) -> bool:
-    """Whether the HTML is nested so deeply that cleaning it would take long."""
+def too_costly(html: str) -> bool:
+    """Whether cleaning the HTML would take long; it is better shown as text or left out."""
+    if html.count("&") > MAX_REFERENCES:
+        return True
     if html.count("<") <= MAX_DEPTH:
         return False
     depth = 0
     for match in _TAG.finditer(html):
-        closing, name, self_closing = match.groups()
+        closing, name = match.groups()
         if closing:
             depth = max(0, depth - 1)
-        elif not self_closing and name.lower() not in _VOID:
+        elif name.lower() not in _VOID:
             depth += 1
             if depth > MAX_DEPTH:
                 return True
@@ -94,7 +97,7 @@ def too_deep(html: str) -> bool:
 
 def clean(html: str, embed: Embed | None = None) -> str:
     """`html` with nothing left in it that acts; `embed` brings relative pictures."""
-    kept = "".join(_kept_style(match[1]) for match in _STYLE.finditer(html))
+    kept = "".join(_kept_style(css) for css in _stylesheets(html))
     cleaned = nh3.clean(
         html,
         tags=_TAGS,
@@ -119,7 +122,7 @@ def _attribute_filter(embed: Embed | None) -> Callable[[str, str, str], str | No
         if tag == "img" and attribute == "src":
             return _picture(value, embed)
         if attribute == "href":
-            return None if value.strip().lower().startswith("data:") else value
+            return None if re.match(r"\s*data:", value, re.IGNORECASE) else value
         if attribute == "style" and "url" in value.lower():
             return None
         return value
@@ -137,24 +140,45 @@ def _picture(source: str, embed: Embed | None) -> str | None:
     return embed(source) if embed is not None else None
 
 
+def _stylesheets(html: str) -> Iterator[str]:
+    """What stands in `<style>` elements."""
+    lowered = html.lower()
+    position = 0
+    while (start := lowered.find("<style", position)) >= 0:
+        opened = lowered.find(">", start)
+        closed = lowered.find("</style", opened)
+        if opened < 0 or closed < 0:
+            return
+        yield html[opened + 1 : closed]
+        position = closed
+
+
 def _kept_style(css: str) -> str:
     """The rules of a stylesheet that dress one table: pandas' `Styler` works with these.
 
     A rule is kept when all of its selectors begin with the id of such a table, and of it the
     declarations that are known to be only about looks.
     """
+    first, *others = css.split("/*")
+    css = first + "".join(other.partition("*/")[2] for other in others)
     kept = []
-    for match in _RULE.finditer(re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)):
-        selectors, body = match.groups()
-        if not all(_SELECTOR.fullmatch(one) for one in selectors.split(",")):
+    for rule in css.split("}"):
+        selectors, _, body = rule.partition("{")
+        if len(selectors) > _MAX_SELECTORS or not all(
+            _SELECTOR.fullmatch(one) for one in selectors.split(",")
+        ):
             continue
-        declarations = [
-            f"{found['name']}:{found['value']}"
-            for declaration in body.split(";")
-            if (found := _DECLARATION.fullmatch(declaration))
-            and found["name"] in _PROPERTIES
-            and not re.search(r"url|expression|image|attr", found["value"], re.IGNORECASE)
-        ]
+        declarations = [one for one in map(_kept_declaration, body.split(";")) if one]
         if declarations:
             kept.append(f"{selectors.strip()}{{{';'.join(declarations)}}}")
     return "".join(kept)
+
+
+def _kept_declaration(declaration: str) -> str:
+    found = _DECLARATION.fullmatch(declaration[:_MAX_DECLARATION].strip())
+    if found is None or found["name"] not in _PROPERTIES or len(declaration) > _MAX_DECLARATION:
+        return ""
+    value = found["value"].strip()
+    if re.search(r"url|expression|image|attr", value, re.IGNORECASE):
+        return ""
+    return f"{found['name']}:{value}"

@@ -10,16 +10,21 @@ from typing import Any
 import mistune
 from latex2mathml.converter import convert
 
-from jupyter_mlops.converters.html.cleaning import Embed, clean, too_deep
+from jupyter_mlops.converters.html.cleaning import Embed, clean, too_costly
 from jupyter_mlops.converters.html.code import highlighted
 
 #: Longer cells (characters) are shown as they are written.
 MAX_TEXT = 100_000
 #: Longer formulas are.
 _MAX_FORMULA = 4_000
+#: More environments in one cell, or formulas in one output, are shown as they are written.
+_MAX_ENVIRONMENTS = 200
 #: What a formula may not bring along: links, handlers, styles.
 _UNSAFE_MATH = re.compile(r"\s(?:href|src|style|on\w+|xlink:\w+|xmlns:\w+)\s*=", re.IGNORECASE)
-_ENVIRONMENT = re.compile(r"\\begin\{([a-z]+\*?)\}.*?\\end\{\1\}", re.DOTALL)
+#: Formulas and code as they stand, and environments outside of both.
+_ENVIRONMENT = re.compile(
+    r"\$\$.*?\$\$|```.*?```|`[^`\n]*`|(?P<bare>\\begin\{([a-z]+\*?)\}.*?\\end\{\2\})", re.DOTALL
+)
 
 
 def markdown_html(text: str, embed: Embed | None = None) -> str:
@@ -27,27 +32,25 @@ def markdown_html(text: str, embed: Embed | None = None) -> str:
     if len(text) > MAX_TEXT:
         return f"<pre>{escape(text)}</pre>"
     formulas = _Formulas()
-    # Environments outside of $…$ are formulas to Jupyter, though not to Markdown.
-    text = (
-        _ENVIRONMENT.sub(lambda found: f"\n\n$$\n{found[0]}\n$$\n\n", text)
-        if ("\\begin{" in text and "$$" not in text)
-        else text
-    )
+    if 0 < text.count("\\begin{") <= _MAX_ENVIRONMENTS:
+        text = _ENVIRONMENT.sub(_as_block, text)
     markdown = mistune.create_markdown(
-        renderer=_Renderer(formulas),
+        renderer=_Renderer(formulas, embed),
         plugins=["table", "strikethrough", "url", "task_lists", "footnotes", "def_list", "math"],
     )
     try:
         html = str(markdown(text))
     except RecursionError:
         return f"<pre>{escape(text)}</pre>"
-    if too_deep(html):
+    if too_costly(html):
         return f"<pre>{escape(text)}</pre>"
     return formulas.put_in(clean(html, embed))
 
 
 def latex_html(text: str) -> str:
     """A `text/latex` output: its formulas as MathML, the rest as text."""
+    if len(text) > MAX_TEXT or text.count("\\") + text.count("$") > 10 * _MAX_ENVIRONMENTS:
+        return f"<pre>{escape(text)}</pre>"
     parts = re.split(r"(\$\$.+?\$\$|\$[^$\n]+\$|\\\[.+?\\\]|\\\(.+?\\\))", text, flags=re.DOTALL)
     html = []
     for part in parts:
@@ -76,6 +79,11 @@ def math_html(formula: str, *, block: bool = False) -> str:
     return written if _UNSAFE_MATH.search(mathml) else mathml
 
 
+def _as_block(found: re.Match[str]) -> str:
+    """An environment is a formula to Jupyter without dollars too, though not to Markdown."""
+    return f"\n\n$$\n{found['bare']}\n$$\n\n" if found["bare"] else found[0]
+
+
 class _Formulas:
     """Keeps formulas out of cleaning: tokens that nobody can guess stand for them."""
 
@@ -95,9 +103,10 @@ class _Formulas:
 
 
 class _Renderer(mistune.HTMLRenderer):
-    def __init__(self, formulas: _Formulas) -> None:
+    def __init__(self, formulas: _Formulas, embed: Embed | None) -> None:
         super().__init__(escape=False, allow_harmful_protocols=["data:"])
         self._formulas = formulas
+        self._embed = embed
 
     def heading(self, text: str, level: int, **_: Any) -> str:
         plain = re.sub(r"<[^>]*>", "", text)
@@ -107,6 +116,12 @@ class _Renderer(mistune.HTMLRenderer):
 
     def task_list_item(self, text: str, *, checked: bool = False) -> str:
         return f'<li class="task">{"☑" if checked else "☐"} {text}</li>\n'
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        # Before the cleaning: it knows no attachment as a protocol.
+        if url.startswith("attachment:") and self._embed is not None:
+            url = self._embed(url) or ""
+        return super().image(text, url, title)
 
     def block_code(self, code: str, info: str | None = None) -> str:
         language = info.split()[0] if info and info.split() else ""

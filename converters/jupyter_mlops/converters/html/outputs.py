@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from jupyter_mlops.converters.html.ansi import ansi_html, terminal_text
-from jupyter_mlops.converters.html.cleaning import Embed, clean, is_active, too_deep
+from jupyter_mlops.converters.html.cleaning import Embed, clean, is_active, too_costly
 from jupyter_mlops.converters.html.markdown import latex_html, markdown_html
 
 #: Characters of text and of HTML that one output shows; of longer text, beginning and end.
@@ -92,7 +92,7 @@ def _forms(
     named_only = plain.startswith("<") and plain.endswith(">")  # <IPython.core.display.HTML object>
     if plain and not named_only:
         yield _pre(plain, "result") + (_LEFT_OUT if lost and not html else "")
-    if html and lost and not too_deep(html) and len(html) <= MAX_HTML:
+    if html and lost and not too_costly(html) and len(html) <= MAX_HTML:
         cleaned = clean(html, embed)
         if re.sub(r"<style>.*?</style>|<[^>]*>|\s", "", cleaned):
             yield f'<div class="rich">{cleaned}</div>{_LEFT_OUT}'
@@ -104,7 +104,7 @@ def _forms(
 
 
 def _html(html: str, embed: Embed | None) -> str:
-    if len(html) > MAX_HTML or too_deep(html):
+    if len(html) > MAX_HTML or too_costly(html):
         size = f"{len(html) / 1e6:.1f} MB"
         return (
             f'<p class="note">An HTML output of {size} is left out here; the notebook has it.</p>'
