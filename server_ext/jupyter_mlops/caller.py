@@ -258,8 +258,6 @@ class Caller:
                 if not piece:
                     raise self._silent(TimeoutError())
                 yield piece
-        except BrokenOff as error:
-            raise self._silent(error) from error
         finally:
             self._release(response)
 

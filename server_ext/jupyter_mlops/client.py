@@ -26,6 +26,7 @@ from jupyter_mlops.transport import BrokenOff, header_safe
 
 #: How often a job is taken up again with no event in between before it is given up.
 _RECONNECTIONS = 3
+_ENDED = ("succeeded", "failed", "cancelled")
 
 
 class Client(Caller):
@@ -154,9 +155,43 @@ class Client(Caller):
         follow: bool = False,
     ) -> Iterator[bytes]:
         """The log of an attempt, in pieces; with `follow` until the job has ended."""
-        query = {"attempt": attempt, "offset": offset, "follow": follow or None}
-        path = f"/jobs/{_segment(job_id)}/log"
-        yield from self._stream(path, query, tick=None if follow else self.timeout)
+        try:
+            yield from self._log(job_id, attempt, offset, follow=follow)
+        except BrokenOff as error:
+            raise self._silent(error) from error
+
+    def follow_log(
+        self, job_id: str, *, attempt: int | None = None, offset: int = 0
+    ) -> Iterator[bytes]:
+        """`log(follow=True)` that outlives the daemon: starts it again and goes on.
+
+        Raises:
+            DaemonUnreachable: it went away and can't be started again.
+        """
+        number = self.job(job_id)["attempt"] if attempt is None else attempt
+        failures = 0
+        while True:
+            why: Exception | None = None
+            try:
+                for piece in self._log(job_id, attempt, offset, follow=True):
+                    failures, offset = 0, offset + len(piece)
+                    yield piece
+            except (BrokenOff, Busy) as error:
+                why = error
+            failures += 1
+            if failures > _RECONNECTIONS:
+                raise self._gives_up(job_id) from why
+            if why is not None:
+                time.sleep(0.1 * 2**failures)
+                self.ensure_daemon()
+            job = self.job(job_id)
+            if why is None and _log_is_whole(job, attempt):
+                return
+            if attempt is None and number and job["attempt"] != number:
+                # It went on to another attempt meanwhile: that one's log from its beginning.
+                yield f"--- attempt {job['attempt']} ---\n".encode()
+                offset = 0
+            number = job["attempt"] if attempt is None else attempt
 
     def job_events(
         self,
@@ -221,16 +256,33 @@ class Client(Caller):
             # It broke off, or ended although the job hasn't: the daemon has gone.
             failures += 1
             if failures > _RECONNECTIONS:
-                raise DaemonUnreachable(
-                    "The daemon goes away again and again while the job is followed.",
-                    hint=f"`jupyter mlops attach {job_id}` follows it again. It isn't lost.",
-                ) from why
+                raise self._gives_up(job_id) from why
             time.sleep(0.1 * 2**failures)
             self.ensure_daemon()
             yield {"type": "reconnected"}
 
+    def _gives_up(self, job_id: str) -> DaemonUnreachable:
+        return DaemonUnreachable(
+            "The daemon goes away again and again while the job is followed.",
+            hint=f"`jupyter mlops attach {job_id}` follows it again. It isn't lost.",
+        )
+
+    def _log(
+        self, job_id: str, attempt: int | None, offset: int | None, *, follow: bool
+    ) -> Iterator[bytes]:
+        query = {"attempt": attempt, "offset": offset or None, "follow": follow or None}
+        path = f"/jobs/{_segment(job_id)}/log"
+        yield from self._stream(path, query, tick=None if follow else self.timeout)
+
     def _job_lines(self, job_id: str, query: Json, tick: float | None) -> Iterator[Json | None]:
         yield from self._lines(f"/jobs/{_segment(job_id)}/events", query, tick)
+
+
+def _log_is_whole(job: Json, attempt: int | None) -> bool:
+    """Whether nothing can come any more to the log of a job, or of one of its attempts."""
+    states = [a["state"] for a in job["attempts"] if attempt in (None, a["number"])]
+    ended = all(state in _ENDED for state in states)
+    return ended and (attempt is not None or job["state"] in _ENDED)
 
 
 def _segment(job_id: str) -> str:

@@ -385,3 +385,16 @@ def test_works_as_cron_starts_it(make_notebook: Make, home: Path) -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "work succeeded" in ran.stdout
+
+
+def test_f03_the_daemon_is_killed_while_a_log_is_followed(cli: Run, make_notebook: Make) -> None:
+    """The log goes on where it was, and no line comes twice."""
+    notebook = make_notebook(WAITS, "print('the end')")
+    assert cli("run", str(notebook), "--detach").returncode == 0
+    following = start("logs", "-f", "@last")
+    read_until(following, "it began")
+    os.kill(Client(start=False).status()["pid"], signal.SIGKILL)
+    assert cli("jobs").returncode == 0
+    (notebook.parent / "go-on").touch()
+    out, err = following.communicate(timeout=90)
+    assert (following.returncode, out, err) == (0, "the end\n", "")

@@ -461,7 +461,7 @@ def test_attach_json_is_a_stream(cli: Run, script: Script) -> None:
 
 def test_logs(cli: Run, script: Script) -> None:
     """All of it, its end, and as JSON; escapes are taken out, characters aren't cut in two."""
-    script.add()
+    script.add(state="succeeded")
     script.logs[JOB] = "one\ntwo ü\n\x1b[31mthree\x1b[0m\x07\n".encode()
     assert cli("logs", JOB).stdout == "one\ntwo ü\nthree\n"
     assert cli("logs", JOB, "-n", "2").stdout == "two ü\nthree\n"

@@ -434,3 +434,70 @@ def test_following_gives_up_on_a_daemon_that_always_goes(serve: Serve) -> None:
     serve(answer)
     with pytest.raises(DaemonUnreachable, match="again and again"):
         list(client().follow(JOB))
+
+
+def log_server(serve: Serve, logs: list[list[bytes] | None], jobs: list[dict]) -> StandIn:
+    """Answers with these logs one after another (None in one: it breaks off), and these jobs."""
+    left_logs, left_jobs = list(logs), list(jobs)
+
+    def answer(request: Request) -> None:
+        if not request.path.endswith("/log"):
+            request.json(left_jobs.pop(0) if len(left_jobs) > 1 else left_jobs[0])
+            return
+        request.begin_stream()
+        for piece in left_logs.pop(0):
+            if piece is None:
+                request.hang_up()
+                return
+            request.chunk(piece)
+        request.chunk(b"")
+
+    return serve(answer)
+
+
+def queries(server: StandIn) -> list[str]:
+    """What the log was asked for."""
+    asked = [r.target for r in server.requests if "/log" in r.target]
+    return [target.partition("?")[2] for target in asked]
+
+
+def with_attempts(state: str, *states: str) -> dict:
+    """A job with attempts in these states."""
+    attempts = [{"number": n, "state": s} for n, s in enumerate(states, 1)]
+    return {"state": state, "attempt": len(states), "attempts": attempts}
+
+
+def test_following_a_log_outlives_the_daemon(serve: Serve) -> None:
+    """It goes on at the byte where it broke off, or ended although the job hadn't."""
+    running, ended = with_attempts("running", "running"), with_attempts("failed", "failed")
+    server = log_server(
+        serve, [[b"one\ntw", None], [b"o\n"], [b"three\n"]], [running, running, running, ended]
+    )
+    assert b"".join(client().follow_log(JOB)) == b"one\ntwo\nthree\n"
+    assert queries(server) == ["follow=true", "offset=6&follow=true", "offset=8&follow=true"]
+
+
+def test_following_a_log_into_the_next_attempt(serve: Serve) -> None:
+    """An attempt that began meanwhile is read from its beginning, and that is said."""
+    jobs = [
+        with_attempts("running", "running"),
+        with_attempts("running", "failed", "running"),
+        with_attempts("succeeded", "failed", "succeeded"),
+    ]
+    server = log_server(serve, [[b"first\n", None], [b"second\n"]], jobs)
+    assert b"".join(client().follow_log(JOB)) == b"first\n--- attempt 2 ---\nsecond\n"
+    assert queries(server) == ["follow=true", "follow=true"]
+
+
+def test_following_the_log_of_one_attempt(serve: Serve) -> None:
+    """It ends with that attempt, whatever the job does after."""
+    server = log_server(serve, [[b"a", None], [b"b"]], [with_attempts("queued", "failed")])
+    assert b"".join(client().follow_log(JOB, attempt=1)) == b"ab"
+    assert queries(server) == ["attempt=1&follow=true", "attempt=1&offset=1&follow=true"]
+
+
+def test_a_log_that_always_breaks_off(serve: Serve) -> None:
+    """Is given up."""
+    log_server(serve, [[None]] * 9, [with_attempts("running", "running")])
+    with pytest.raises(DaemonUnreachable, match="again and again"):
+        list(client().follow_log(JOB))

@@ -43,7 +43,7 @@ def logs(given: Given, console: Console) -> int:
     if not follow:
         return 0
     try:
-        for text in _decoded(client.log(job_id, attempt=attempt, offset=offset, follow=True)):
+        for text in _decoded(client.follow_log(job_id, attempt=attempt, offset=offset)):
             _put(console, clean(text))
             if console.closed:
                 return 0
