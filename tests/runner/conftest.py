@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ def doorbell(home: Path) -> Iterator[socket.socket]:
         paths.doorbell_socket().unlink()
     left = [entry.name for entry in runtime.iterdir()]
     if not runtime.is_relative_to(home):
-        runtime.rmdir()
+        shutil.rmtree(runtime)
     assert left == [], "runners leave nothing behind in the runtime directory"
 
 

@@ -11,7 +11,7 @@ the differences are:
 - **No output is dropped.** A publisher drops messages when a reader is slow; here it waits.
 - **Output written to file descriptors 1 and 2** (subprocesses, C libraries) belongs to the cell
   that wrote it: it is drained before the cell is reported as done, and C's stdout is line
-  buffered. It isn't echoed into the kernel's raw log a second time.
+  buffered. It isn't echoed into the kernel's raw log a second time; what a crash says is there.
 - **`MLOPS_CODE_DIR`**, the snapshot of local modules, comes before the working directory.
 - **No debugger, history in memory**: nobody is there to use them.
 - **The end is quick and complete**: exit handlers run, the person's objects are finalized and
@@ -28,6 +28,8 @@ if __name__ == "__main__":
 
 import atexit
 import codecs
+import faulthandler
+import functools
 import gc
 import io
 import os
@@ -130,6 +132,14 @@ def _application() -> type[Any]:
             self.parent_handle = 1
             super().log_connection_info()
             self.parent_handle = 0
+
+        def patch_io(self) -> None:
+            super().patch_io()
+            # A crash's traceback must not go into our own pipe, which dies with us.
+            raw = getattr(sys.stderr, "_original_stdstream_copy", None)
+            if raw is not None:
+                faulthandler.enable = functools.partial(faulthandler.enable, raw)
+                faulthandler.enable(all_threads=False)
 
         def init_path(self) -> None:
             super().init_path()

@@ -42,6 +42,8 @@ SHUTDOWN_PATIENCE = 5.0
 _GONE_PATIENCE = 10.0
 #: Seconds between a kernel's saying that it is idle and its answer.
 _REPLY_PATIENCE = 10.0
+#: Seconds until the first look at the kernel's memory.
+MEMORY_SOON = 0.3
 #: Seconds between questions to a kernel that doesn't say by itself that it publishes.
 _ASK_AGAIN = 0.02
 
@@ -193,7 +195,7 @@ class Execution:
                 self._phase = Phase.GONE
                 break
             self._loop_once()
-        for name in ("shutdown", "gone", "silence", "memory"):
+        for name in ("shutdown", "gone", "silence", "memory", "memory soon", "reply"):
             self._timers.cancel(name)
         self._recorder.finish()
 
@@ -265,10 +267,13 @@ class Execution:
         self._memory = watch = MemoryWatch(pid, self._process.guard_pid, self._plan.memory_limit)
 
         def sample() -> None:
-            if self._process.exit is None and watch.sample() and self._phase is Phase.RUNNING:
+            if self._process.exit is not None:
+                return
+            if watch.sample() and self._phase is Phase.RUNNING:
                 self._stopper.kill(Reason.OUT_OF_MEMORY)
 
         self._timers.every("memory", watch.interval, sample)
+        self._timers.after("memory soon", MEMORY_SOON, sample)
 
     # ------------------------------------------------------------ starting
 
@@ -397,7 +402,7 @@ class Execution:
             and self._next < len(runs)
             and self._failed is None
             and self._stopper.reason is None
-            and not (self._last_run is not None and self._last_run.asked_exit)
+            and not self._asked_exit
         ):
             run = runs[self._next]
             self._recorder.sync_widgets(self._client.send)
@@ -452,6 +457,10 @@ class Execution:
         self._journal.changed(run.index)
         self._journal.cell_finished(run, status, duration or 0.0)
 
+    @property
+    def _asked_exit(self) -> bool:
+        return self._last_run is not None and self._last_run.asked_exit
+
     def _left_cleanly(self, run: CellRun) -> bool:
         return run.error is not None and run.error.is_clean_exit
 
@@ -493,6 +502,9 @@ class Execution:
             why = self._process.error or str(self._process.exit)
             self._fail_to_start(why)
         elif self._phase is Phase.RUNNING:
+            if self._current is None and self._flying and not self._asked_exit:
+                # Its beginning was still in the kernel's hands when it died.
+                self._begin(self._flying[0])
             if self._outcome is None and self._stopper.reason is None:
                 self._outcome = self._judge_death()
             self._settle()
@@ -505,8 +517,7 @@ class Execution:
     def _judge_death(self) -> Outcome:
         ended, running = self._process.exit, self._current
         assert ended is not None
-        asked = self._last_run is not None and self._last_run.asked_exit
-        if running is None and ended.status == 0 and asked:
+        if running is None and ended.status == 0 and self._asked_exit:
             return Outcome(State.SUCCEEDED)
         peak = self.peak_memory or 0
         if ended.status == -9 and self._memory is not None and self._memory.system_killed():

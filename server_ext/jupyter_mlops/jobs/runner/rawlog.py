@@ -10,6 +10,8 @@ from jupyter_mlops.jobs.runner.text import strip_controls
 _MOST = 1 << 20
 #: So much of it goes into a failure's message (characters).
 _TAIL = 2000
+#: How `faulthandler` begins.
+_CRASH = "Fatal Python error"
 
 
 class RawLog:
@@ -19,8 +21,12 @@ class RawLog:
         self.path = path
 
     def tail(self) -> str:
-        """The last lines, for a message."""
-        return "\n".join(self._lines())[-_TAIL:]
+        """The last lines, for a message; of a crash, where it begins."""
+        lines = self._lines()
+        for place, line in enumerate(lines):
+            if line.startswith(_CRASH):
+                return "\n".join(lines[place:])[:_TAIL]
+        return "\n".join(lines)[-_TAIL:]
 
     def unclaimed(self, log: Path) -> list[str]:
         """Lines that `log` doesn't have already.
