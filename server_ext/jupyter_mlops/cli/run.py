@@ -143,9 +143,10 @@ def _settled(client: Client, view: View, shown: Painter, ended: Job, *, html: bo
 def _watch(console: Console, client: Client, view: View, shown: Painter, *, stream: bool) -> Job:
     shown.update(view, None)
     read_at = time.monotonic()
+    tick = REDRAW if console.live else _REFRESH
     first = 1 if stream else view.attempt
     begun = first if view.attempt else None
-    for event in client.follow(view.job["id"], attempt=begun, tick=REDRAW):
+    for event in client.follow(view.job["id"], attempt=begun, tick=tick):
         if event is not None:
             if event.get("type") == "job":
                 ended: Job = event["job"]
