@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from mlops_script import COMMAND
@@ -38,16 +38,30 @@ for step in range(600):
 """
 
 
-def start(*words: str, **options: Any) -> subprocess.Popen[str]:
-    """A command line that goes on while the test does something."""
-    return subprocess.Popen(
-        [*COMMAND, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Begin a command line that goes on while the test does something."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun.append(process)
+        return process
+
+    yield begin
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
@@ -62,13 +76,16 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} wasn't printed: {read}\n{err}")
 
 
-def status(pid: int) -> bool:
-    """Whether a process is there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def gone(pid: int) -> bool:
+    """Whether a process ends, within some time."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_the_whole_journey(cli: Run, make_notebook: Make) -> None:
@@ -215,7 +232,7 @@ def test_ctrl_c_leaves_the_job_running(cli: Run, make_notebook: Make) -> None:
     assert cli("logs", job_id).stdout == "it began\ndone\n"
 
 
-def test_cancel_while_it_is_followed(cli: Run, make_notebook: Make) -> None:
+def test_cancel_while_it_is_followed(cli: Run, make_notebook: Make, start: Start) -> None:
     """Whoever follows it is told: exit code 8."""
     notebook = make_notebook(WAITS)
     following = start("run", str(notebook))
@@ -227,7 +244,7 @@ def test_cancel_while_it_is_followed(cli: Run, make_notebook: Make) -> None:
     assert cli("cancel", "@last").returncode in {0, 5}
 
 
-def test_logs_are_followed_to_the_end(cli: Run, make_notebook: Make) -> None:
+def test_logs_are_followed_to_the_end(cli: Run, make_notebook: Make, start: Start) -> None:
     """As they come, and the command ends with the job."""
     notebook = make_notebook(WAITS, "print('the end')")
     assert cli("run", str(notebook), "--detach").returncode == 0
@@ -238,7 +255,9 @@ def test_logs_are_followed_to_the_end(cli: Run, make_notebook: Make) -> None:
     assert (following.returncode, out, err) == (0, "the end\n", "")
 
 
-def test_f03_the_daemon_is_killed_while_a_job_is_followed(cli: Run, make_notebook: Make) -> None:
+def test_f03_the_daemon_is_killed_while_a_job_is_followed(
+    cli: Run, make_notebook: Make, start: Start
+) -> None:
     """The follower starts the next one, which adopts the job; each cell is told once."""
     notebook = make_notebook(WAITS, "print('the end')")
     following = start("run", str(notebook))
@@ -256,7 +275,9 @@ def test_f03_the_daemon_is_killed_while_a_job_is_followed(cli: Run, make_noteboo
     assert len(json.loads(cli("jobs", "--json").stdout)["jobs"]) == 1
 
 
-def test_the_daemon_is_restarted_under_a_running_job(cli: Run, make_notebook: Make) -> None:
+def test_the_daemon_is_restarted_under_a_running_job(
+    cli: Run, make_notebook: Make, start: Start
+) -> None:
     """Stop, status, start: the job goes on, and ends well."""
     notebook = make_notebook(WAITS)
     job_id = cli("run", str(notebook), "--detach").stdout.strip()
@@ -266,7 +287,7 @@ def test_the_daemon_is_restarted_under_a_running_job(cli: Run, make_notebook: Ma
     assert "anew" in cli("daemon", "restart").stdout
     second = json.loads(cli("daemon", "status", "--json").stdout)["pid"]
     assert first != second
-    assert not status(first)
+    assert gone(first)
     (notebook.parent / "go-on").touch()
     out, err = following.communicate(timeout=90)
     assert following.returncode == 0, out + err
@@ -278,10 +299,7 @@ def test_daemon_verbs(cli: Run) -> None:
     assert "already runs" in cli("daemon", "start").stdout
     pid = json.loads(cli("daemon", "status", "--json").stdout)["pid"]
     assert "was stopped" in cli("daemon", "stop").stdout
-    deadline = time.monotonic() + 15
-    while status(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert gone(pid)
     assert "wasn't running" in cli("daemon", "stop").stdout
     assert cli("daemon", "status").returncode == 6
 
@@ -387,7 +405,9 @@ def test_works_as_cron_starts_it(make_notebook: Make, home: Path) -> None:
     assert "work succeeded" in ran.stdout
 
 
-def test_f03_the_daemon_is_killed_while_a_log_is_followed(cli: Run, make_notebook: Make) -> None:
+def test_f03_the_daemon_is_killed_while_a_log_is_followed(
+    cli: Run, make_notebook: Make, start: Start
+) -> None:
     """The log goes on where it was, and no line comes twice."""
     notebook = make_notebook(WAITS, "print('the end')")
     assert cli("run", str(notebook), "--detach").returncode == 0
