@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import itertools
 import json
 import logging
 import os
@@ -74,7 +75,7 @@ class RunnerProcess:
         """
         await asyncio.to_thread(revoke, self._directory)
         self._signal(signal.SIGKILL, group=True)
-        while self.alive():
+        while self.alive():  # noqa: ASYNC110 - a process, not a task, ends here
             await asyncio.sleep(0.01)
         await asyncio.to_thread(kill_leftovers, self._directory)
 
@@ -190,7 +191,7 @@ class ProcessLauncher:
 
 def interpreter(argv: list[str]) -> tuple[str, ...] | None:
     """Interpreter and options of an ipykernel's command; None for any other kernel."""
-    for place, (option, module) in enumerate(zip(argv[1:], argv[2:], strict=False), 1):
+    for place, (option, module) in enumerate(itertools.pairwise(argv[1:]), 1):
         if option == "-m":
             if module not in _LAUNCHERS:
                 return None

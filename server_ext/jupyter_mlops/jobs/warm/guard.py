@@ -13,6 +13,7 @@ its child in the end. Elsewhere the kernel's process group is killed. Run by pat
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -29,7 +30,7 @@ def become_subreaper() -> bool:
     """Whether orphans among our descendants become our children from now on (prctl(2))."""
     if not sys.platform.startswith("linux"):
         return False
-    return ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    return int(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0
 
 
 def start_time(pid: int) -> int:
@@ -78,17 +79,14 @@ def sweep(kernel: int) -> int | None:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _kill_group(pgid: int) -> None:
-    try:
+    # macOS says EPERM of a group of zombies.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # macOS says EPERM of a group of zombies
 
 
 def say(message: dict[str, object]) -> None:
@@ -121,7 +119,7 @@ def start(argv: list[str], log: str) -> int:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, set())
-            os.execvp(argv[0], argv)
+            os.execvp(argv[0], argv)  # noqa: S606 - what a kernelspec is for
         except OSError as error:
             os.write(report, str(error.errno or errno.EIO).encode())
         finally:
@@ -131,8 +129,8 @@ def start(argv: list[str], log: str) -> int:
         failed = pipe.read()
     if failed:
         os.waitpid(pid, 0)
-        number = int(failed)
-        raise OSError(number, os.strerror(number), argv[0])
+        code = int(failed)
+        raise OSError(code, os.strerror(code), argv[0])
     return pid
 
 

@@ -19,6 +19,7 @@ while we live, so each job imports it afresh.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import importlib.util
@@ -32,6 +33,8 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 if __name__ == "__main__":
     # Our own directory must not shadow anybody's modules.
@@ -47,9 +50,11 @@ FORK_AWARE_THREADS = frozenset({"jemalloc_bg_thd"})
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def load(name, path):
+def load(name: str, path: str) -> Any:
     """A module from a file, without a place on sys.path."""
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -61,7 +66,7 @@ guard = load("_mlops_guard", os.path.join(_HERE, "guard.py"))
 # ---- what may be preloaded --------------------------------------------------------------------
 
 
-def installed_folders():
+def installed_folders() -> tuple[str, ...]:
     """Where packages that don't change by themselves lie."""
     paths = sysconfig.get_paths()
     return tuple(
@@ -69,7 +74,7 @@ def installed_folders():
     )
 
 
-def unfit(name):
+def unfit(name: str) -> str:
     """Why a module is not even tried; "" when it may be."""
     top = name.partition(".")[0]
     try:
@@ -87,7 +92,7 @@ def unfit(name):
     return ""
 
 
-def probe(names):
+def probe(names: list[str]) -> str:
     """Import in a child and look at what that leaves behind; why they are unsafe, or ""."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -95,30 +100,30 @@ def probe(names):
         os.close(reading)
         try:
             verdict = _try_imports(names, keep=writing)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever a library does, it is a verdict
             verdict = f"can't be imported: {type(error).__name__}: {error}"
         os.write(writing, verdict.encode("utf-8", "replace")[:4000])
         os._exit(0)
     os.close(writing)
-    verdict, deadline = b"", time.monotonic() + PROBE_TIMEOUT
+    said, deadline = b"", time.monotonic() + PROBE_TIMEOUT
     while True:
         ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             os.kill(pid, signal.SIGKILL)
-            verdict = f"took more than {PROBE_TIMEOUT:.0f} s to import".encode()
+            said = f"took more than {PROBE_TIMEOUT:.0f} s to import".encode()
             break
         piece = os.read(reading, 4096)
         if not piece:
             break
-        verdict += piece
+        said += piece
     os.close(reading)
     _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status) and not verdict:
+    if os.WIFSIGNALED(status) and not said:
         return f"ended the process by signal {os.WTERMSIG(status)} when it was imported"
-    return verdict.decode("utf-8", "replace")
+    return said.decode("utf-8", "replace")
 
 
-def _try_imports(names, keep):
+def _try_imports(names: list[str], keep: int) -> str:
     _silence()
     before = _descriptors() | {keep}
     for name in names:
@@ -131,13 +136,11 @@ def _try_imports(names, keep):
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    for _ in range(50):
-        threads = other_threads()
-        if not threads:
-            break
+    deadline = time.monotonic() + 0.5
+    while threads := other_threads():
+        if time.monotonic() > deadline:
+            return f"keeps the thread {threads[0]} running"
         time.sleep(0.01)
-    else:
-        return f"keeps the thread {threads[0]} running"
     for descriptor in sorted(_descriptors() - before):
         try:
             target = os.readlink(f"/proc/self/fd/{descriptor}")
@@ -147,7 +150,7 @@ def _try_imports(names, keep):
     return ""
 
 
-def other_threads():
+def other_threads() -> list[str]:
     """Names of native threads but the main one and those that know about forks."""
     found = []
     for task in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
@@ -161,27 +164,31 @@ def other_threads():
     return found
 
 
-def _silence():
+def _silence() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
     os.close(nothing)
 
 
-def _descriptors():
-    try:
-        return {int(name) for name in os.listdir("/proc/self/fd")}
-    except OSError:
-        return set()
+def _descriptors() -> set[int]:
+    found = set()
+    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        try:
+            os.fstat(int(name))
+        except OSError:
+            continue  # the one that the listing itself had
+        found.add(int(name))
+    return found
 
 
-def preload(names):
+def preload(names: list[str]) -> tuple[list[str], dict[str, str]]:
     """Import what can be; (imported, {left out: why})."""
     left_out = {name: why for name in names if (why := unfit(name))}
     wanted = [name for name in names if name not in left_out]
     if wanted and probe(wanted):
         # Something among them: each by itself says which.
-        safe = []
+        safe: list[str] = []
         for name in wanted:
             if why := probe([*safe, name]):
                 left_out[name] = why
@@ -199,7 +206,7 @@ def preload(names):
 class Files:
     """The files behind the loaded modules, and the folders that packages are installed into."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         paths = {os.path.abspath(__file__)}
         for module in list(sys.modules.values()):
             path = getattr(module, "__file__", None)
@@ -215,7 +222,7 @@ class Files:
                 )
         self._seen = {path: _stamp(path) for path in paths}
 
-    def changed(self):
+    def changed(self) -> str:
         """The first path that isn't as it was, or ""."""
         for path, stamp in self._seen.items():
             if _stamp(path) != stamp:
@@ -223,7 +230,7 @@ class Files:
         return ""
 
 
-def _stamp(path):
+def _stamp(path: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(path)
     except OSError:
@@ -234,7 +241,7 @@ def _stamp(path):
 # ---- children ---------------------------------------------------------------------------------
 
 
-def fresh_process(keep=()):
+def fresh_process(keep: tuple[int, ...] = ()) -> None:
     """What a child must not have of its parent: signals, descriptors, the state of generators."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
@@ -248,7 +255,7 @@ def fresh_process(keep=()):
     os.closerange(low, max(_descriptors() | {low}) + 1)
 
 
-def new_seeds():
+def new_seeds() -> None:
     """Every job draws its own random numbers, as in a fresh process."""
     if "random" in sys.modules:
         sys.modules["random"].seed()
@@ -257,7 +264,7 @@ def new_seeds():
         numpy_random.seed()
 
 
-def new_environment(env, inherited_path):
+def new_environment(env: dict[str, str], inherited_path: list[str]) -> None:
     """Make `env` the whole environment; its PYTHONPATH counts as at an interpreter's start."""
     os.environ.clear()
     os.environ.update(env)
@@ -269,7 +276,7 @@ def new_environment(env, inherited_path):
     importlib.invalidate_caches()
 
 
-def output_to(path):
+def output_to(path: str) -> None:
     """Standard input from nowhere, output and errors to a file."""
     output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -282,25 +289,26 @@ def output_to(path):
 class Parent:
     """Listens, forks, reaps."""
 
-    def __init__(self, listener, role, batch_kernel):
+    def __init__(self, listener: socket.socket, role: str, batch_kernel: Any) -> None:
         self._listener = listener
         self._role = role
         self._batch_kernel = batch_kernel
-        self._connections = {}
+        self._connections: dict[socket.socket, bytes] = {}
         self._inherited_path = [
             os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
         ]
-        self.preloaded, self.left_out = [], {}
+        self.preloaded: list[str] = []
+        self.left_out: dict[str, str] = {}
         self._forks = 0
-        self._files = None
+        self._files: Files | None = None
 
-    def ready(self):
+    def ready(self) -> None:
         """Everything is imported: remember the files, and leave nothing for children to collect."""
         self._files = Files()
         gc.collect()
         gc.freeze()
 
-    def serve(self):
+    def serve(self) -> None:
         """Until standard input ends."""
         woken, wake = os.pipe()
         os.set_blocking(woken, False)
@@ -308,7 +316,7 @@ class Parent:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         while True:
-            waiting = [0, woken, self._listener, *self._connections]
+            waiting: list[Any] = [0, woken, self._listener, *self._connections]
             readable, _, _ = select.select(waiting, [], [])
             for one in readable:
                 if one == 0:
@@ -322,7 +330,7 @@ class Parent:
                 else:
                     self._receive(one)
 
-    def _reap(self):
+    def _reap(self) -> None:
         while True:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -331,7 +339,7 @@ class Parent:
             if pid == 0:
                 return
 
-    def _accept(self):
+    def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
@@ -342,7 +350,7 @@ class Parent:
         connection.setblocking(False)
         self._connections[connection] = b""
 
-    def _receive(self, connection):
+    def _receive(self, connection: socket.socket) -> None:
         try:
             piece = connection.recv(65_536)
         except BlockingIOError:
@@ -360,18 +368,18 @@ class Parent:
             with connection:
                 self._answer(connection, json.loads(data.partition(b"\n")[0]))
 
-    def _drop(self, connection):
+    def _drop(self, connection: socket.socket) -> None:
         del self._connections[connection]
         connection.close()
 
-    def _answer(self, connection, request):
+    def _answer(self, connection: socket.socket, request: dict[str, Any]) -> None:
         op = request.get("op")
         if op == "state":
             say(connection, self._state())
         elif op == "quit":
             say(connection, {})
             raise SystemExit(0)
-        elif changed := self._files.changed():
+        elif changed := self._changed():
             say(connection, {"stale": f"{changed} has changed"})
         elif op == "kernel" and self._role == "kernel":
             self._fork(lambda: self._become_guard(connection, request))
@@ -380,7 +388,10 @@ class Parent:
         else:
             say(connection, {"stale": f"can't do {op!r}"})
 
-    def _state(self):
+    def _changed(self) -> str:
+        return self._files.changed() if self._files is not None else ""
+
+    def _state(self) -> dict[str, Any]:
         rss = 0
         if os.path.exists("/proc/self/statm"):
             with open("/proc/self/statm") as file:
@@ -392,22 +403,22 @@ class Parent:
             "rss": rss,
         }
 
-    def _fork(self, child):
+    def _fork(self, child: Callable[[], int]) -> int:
         self._forks += 1
         pid = os.fork()
         if pid:
             return pid
         status = 1
         try:
-            status = child() or 0
-        except BaseException:
+            status = child()
+        except BaseException:  # noqa: BLE001 - a forked process never returns into the loop
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
 
     # A kernel below its guard.
 
-    def _become_guard(self, connection, request):
+    def _become_guard(self, connection: socket.socket, request: dict[str, Any]) -> int:
         os.setsid()
         fresh_process(keep=(connection.fileno(),))
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
@@ -434,8 +445,9 @@ class Parent:
         status = guard.watch(kernel, connection.fileno(), woken)
         swept = guard.sweep(kernel)
         say(connection, {"exited": status if status is not None else swept})
+        return 0
 
-    def _become_kernel(self, request):
+    def _become_kernel(self, request: dict[str, Any]) -> NoReturn:
         try:
             os.setpgid(0, 0)
             fresh_process()
@@ -443,18 +455,18 @@ class Parent:
             new_environment(request["env"], self._inherited_path)
             new_seeds()
             self._batch_kernel.launch(request["argv"])
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - as above
             sys.__excepthook__(*sys.exc_info())
         finally:
             os._exit(1)
 
     # A runner, nobody's child but ours to reap.
 
-    def _fork_runner(self, connection, request):
+    def _fork_runner(self, connection: socket.socket, request: dict[str, Any]) -> None:
         pid = self._fork(lambda: self._become_runner(request))
         say(connection, {"pid": pid, "start_time": guard.start_time(pid)})
 
-    def _become_runner(self, request):
+    def _become_runner(self, request: dict[str, Any]) -> int:
         os.setsid()
         fresh_process()
         output_to(os.path.join(request["attempt_dir"], "runner.log"))
@@ -468,15 +480,16 @@ class Parent:
         return status
 
 
-def peer_uid(connection):
-    """The user at the other end; None where the system doesn't tell (then the folder's mode does)."""
+def peer_uid(connection: socket.socket) -> int | None:
+    """The user at the other end; None where the system doesn't tell (the folder's mode does)."""
     if not hasattr(socket, "SO_PEERCRED"):
         return None
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", found)[1]
+    uid: int = struct.unpack("3i", found)[1]
+    return uid
 
 
-def say(connection, message):
+def say(connection: socket.socket, message: dict[str, Any]) -> None:
     """One line; the other side may have gone."""
     try:
         connection.sendall(json.dumps(message).encode() + b"\n")
@@ -484,12 +497,12 @@ def say(connection, message):
         return
 
 
-def options(argv):
+def options(argv: list[str]) -> dict[str, str]:
     """`--name value` pairs."""
-    return {name[2:]: value for name, value in zip(argv[::2], argv[1::2])}
+    return {name[2:]: value for name, value in zip(argv[::2], argv[1::2], strict=True)}
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Import, listen, serve."""
     given = options(argv)
     role = given["role"]
@@ -498,14 +511,15 @@ def main(argv):
         import jupyter_mlops.jobs.runner.preload  # noqa: F401
     else:
         batch_kernel = load("_mlops_batch_kernel", given["batch-kernel"])
-        batch_kernel._application()
+        batch_kernel._application()  # noqa: SLF001 - imports what a kernel needs
     listener = socket.socket(socket.AF_UNIX)
     parent = Parent(listener, role, batch_kernel)
     names = [name for name in given.get("preload", "").split(",") if name]
     parent.preloaded, parent.left_out = preload(names)
     if len(threading.enumerate()) != 1:
         raise SystemExit("a thread was started while importing")
-    # Bound last: whoever can connect is served at once.
+    parent.ready()
+    # Bound last: whoever can connect is served at once, and what changes from now on is seen.
     before = os.umask(0o177)
     try:
         listener.bind(given["listen"])
@@ -513,15 +527,12 @@ def main(argv):
         os.umask(before)
     listener.listen(64)
     listener.setblocking(False)
-    parent.ready()
     try:
         parent.serve()
     finally:
         if os.getpid() == OWN_PID:
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(given["listen"])
-            except FileNotFoundError:
-                pass
 
 
 OWN_PID = os.getpid()

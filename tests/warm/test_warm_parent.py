@@ -1,0 +1,251 @@
+"""The parent itself: what it preloads, when it is stale, what it leaves behind."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.jobs.warm.pool import BATCH_KERNEL, PARENT
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="warm start is for Linux"
+)
+
+
+class Forking:
+    """One parent, spoken to as a runner does."""
+
+    def __init__(self, folder: Path, *preload: str) -> None:
+        self.socket = folder / "p"
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [
+                sys.executable, str(PARENT), "--listen", str(self.socket), "--role", "kernel",
+                "--batch-kernel", str(BATCH_KERNEL), "--preload", ",".join(preload),
+            ],
+            stdin=subprocess.PIPE,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not self.socket.exists():
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def ask(self, **request) -> socket.socket:
+        """A connection on which the request was sent."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(30)
+        connection.connect(str(self.socket))
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return connection
+
+    def said(self, connection: socket.socket) -> dict:
+        """The next line."""
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = connection.recv(1)
+            if not piece:
+                return {}
+            line += piece
+        return json.loads(line)
+
+    def state(self) -> dict:
+        """What it says of itself."""
+        with self.ask(op="state") as connection:
+            return self.said(connection)
+
+    def kernel(self, name: str = "k") -> tuple[socket.socket, dict]:
+        """A kernel, and what was said of it."""
+        connection = self.ask(
+            op="kernel",
+            argv=["-f", str(self.folder / f"{name}.json")],
+            cwd=str(self.folder),
+            env=dict(os.environ),
+            log=str(self.folder / f"{name}.log"),
+        )
+        return connection, self.said(connection)
+
+    def end(self) -> None:
+        """As when the daemon ends."""
+        if self.process.stdin and not self.process.stdin.closed:
+            self.process.stdin.close()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def forking(tmp_path):
+    """Starts parents; ends them."""
+    started = []
+
+    def start(*preload: str) -> Forking:
+        # Below /tmp, not below the long path of the test: a socket's path is short.
+        folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+        started.append(Forking(folder, *preload))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+
+
+@pytest.fixture
+def installed():
+    """Puts a module into site-packages for the time of the test."""
+    made = []
+
+    def put(name: str, source: str) -> Path:
+        path = Path(sysconfig.get_paths()["purelib"]) / f"{name}.py"
+        path.write_text(source)
+        made.append(path)
+        return path
+
+    yield put
+    for path in made:
+        path.unlink(missing_ok=True)
+
+
+def gone(pid: int, patience: float = 10.0) -> bool:
+    """Whether the process ends soon."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        except OSError:
+            return True
+        if state == b"Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_unsafe_libraries_are_left_out_and_named(forking, installed):
+    """Threads, open handles, crashes and local code are found by trying; the rest is preloaded."""
+    unique = f"x{os.getpid()}"
+    installed(
+        f"mlops_thread_{unique}",
+        "import threading\n"
+        "threading.Thread(target=threading.Event().wait, name='watcher', daemon=True).start()",
+    )
+    installed(f"mlops_open_{unique}", "import os\nf = open('/dev/zero')")
+    installed(f"mlops_crash_{unique}", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
+    installed(f"mlops_fine_{unique}", "import json")
+    parent = forking(
+        "decimal", f"mlops_thread_{unique}", f"mlops_open_{unique}", f"mlops_crash_{unique}",
+        f"mlops_fine_{unique}", "jupyter_mlops", "not_there_at_all",
+    )  # fmt: skip
+    state = parent.state()
+    assert state["preloaded"] == ["decimal", f"mlops_fine_{unique}"]
+    why = state["left_out"]
+    assert why[f"mlops_thread_{unique}"] == "starts the thread watcher"
+    assert why[f"mlops_open_{unique}"] == "keeps /dev/zero open"
+    assert "signal 11" in why[f"mlops_crash_{unique}"]
+    assert "may change" in why["jupyter_mlops"]  # an editable install
+    assert "not installed" in why["not_there_at_all"]
+
+
+def test_a_changed_package_makes_the_parent_stale(forking, installed):
+    """What was imported is compared with the disk before every fork."""
+    module = installed(f"mlops_changes_x{os.getpid()}", "VALUE = 1")
+    parent = forking(module.stem)
+    connection, said = parent.kernel()
+    assert "pid" in said
+    connection.close()
+    module.write_text("VALUE = 22")
+    connection, said = parent.kernel("again")
+    connection.close()
+    assert str(module) in said["stale"]
+
+
+def test_a_new_package_makes_the_parent_stale(forking, installed):
+    """Installing something may change what an import finds."""
+    parent = forking()
+    installed(f"mlops_new_x{os.getpid()}", "")
+    connection, said = parent.kernel()
+    connection.close()
+    assert "site-packages" in said["stale"]
+
+
+def test_closing_the_connection_kills_the_kernel(forking):
+    """The runner that asked has died: so does its kernel, stopped or not; then the guard leaves."""
+    parent = forking()
+    connection, said = parent.kernel()
+    os.kill(said["pid"], signal.SIGSTOP)
+    connection.close()
+    assert gone(said["pid"])
+    assert gone(said["guard_pid"])
+
+
+def test_a_dead_kernel_is_told_with_its_status(forking):
+    """`kill -9` of the kernel is said at once, with the signal."""
+    parent = forking()
+    connection, said = parent.kernel()
+    os.kill(said["pid"], signal.SIGKILL)
+    with connection:
+        assert parent.said(connection) == {"exited": -signal.SIGKILL}
+    assert gone(said["guard_pid"])
+
+
+def test_two_hundred_forks_leave_nothing(forking):
+    """No descriptor, zombie or kernel stays in the parent."""
+    parent = forking()
+    folder = Path(f"/proc/{parent.process.pid}/fd")
+
+    def settled() -> int:
+        """Its open descriptors once nothing is under way."""
+        parent.state()
+        time.sleep(0.2)
+        return len(list(folder.iterdir()))
+
+    before = settled()
+    kernels = []
+    for number in range(200):
+        connection, said = parent.kernel(f"k{number % 4}")
+        kernels.append(said["pid"])
+        connection.close()
+    assert all(gone(pid) for pid in kernels)
+    deadline = time.monotonic() + 10
+    children = Path(f"/proc/{parent.process.pid}/task/{parent.process.pid}/children")
+    while children.read_text().split() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert children.read_text().split() == []
+    assert settled() == before
+    assert parent.state()["forks"] == 200
+
+
+def test_it_leaves_with_the_daemon_and_what_it_forked_goes_on(forking):
+    """Standard input ends: the parent ends and removes its socket; its kernel lives."""
+    parent = forking()
+    connection, said = parent.kernel()
+    with contextlib.closing(connection):
+        parent.end()
+        assert not parent.socket.exists()
+        os.kill(said["pid"], 0)
+    assert gone(said["pid"])
+
+
+def test_another_uid_is_not_served(forking):
+    """Even where the socket can be reached."""
+    if os.getuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    parent = forking()
+    parent.socket.chmod(0o666)
+    parent.folder.chmod(0o755)
+    program = (
+        "import os, socket, sys\n"
+        "os.setuid(65534)\n"
+        "s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1])\n"
+        'try: s.sendall(b\'{"op":"state"}\\n\'); print(s.recv(100))\n'
+        "except OSError: print(b'')\n"
+    )
+    said = subprocess.check_output(
+        [sys.executable, "-c", program, str(parent.socket)], text=True, timeout=20
+    )
+    assert said.strip() == "b''"
