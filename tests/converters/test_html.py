@@ -265,12 +265,16 @@ def test_a38_no_mixture_of_fragments_acts(text):
 
 def test_the_styles_of_a_pandas_table_stay_and_others_go():
     """`Styler` colours its cells by id; what else a stylesheet does, it doesn't do here."""
-    html = (
-        "<style type='text/css'>\n#T_ab1_row0_col0, #T_ab1_row1_col0 {\n  background-color: #fde725;"
-        "\n  color: #000;\n  position: fixed;\n}\nbody { display: none }\n#T_x { width: expression(1);"
-        " background: url(https://evil.example) }\n</style>"
-        "<table id='T_ab1'><tr><td id='T_ab1_row0_col0'>1</td></tr></table>"
-    )
+    html = """<style type='text/css'>
+#T_ab1_row0_col0, #T_ab1_row1_col0 {
+  background-color: #fde725;
+  color: #000;
+  position: fixed;
+}
+body { display: none }
+#T_x { width: expression(1); background: url(https://evil.example) }
+</style>
+<table id='T_ab1'><tr><td id='T_ab1_row0_col0'>1</td></tr></table>"""
     cleaned = clean(html)
     assert "#T_ab1_row0_col0, #T_ab1_row1_col0{background-color:#fde725;color:#000}" in cleaned
     assert 'id="T_ab1_row0_col0"' in cleaned
