@@ -173,6 +173,12 @@ def processes_of(directory: Path) -> list[int]:
     return found
 
 
+@pytest.fixture
+def end_all() -> Callable[[Path], None]:
+    """`end_all(directory)`: for a test with a home of its own making."""
+    return end_processes
+
+
 def end_processes(directory: Path) -> None:
     """Kill what a test left running in its home."""
     for _ in range(50):

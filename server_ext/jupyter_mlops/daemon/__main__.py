@@ -40,7 +40,7 @@ def main() -> int:
         sys.stderr.write(f"{error.detail} {error.hint}".strip() + "\n")
         return error.exit_code
     except OSError as error:
-        sys.stderr.write(f"The daemon can't start: {error}\n")
+        sys.stderr.write(f"The daemon failed: {error}\n")
         return MlopsError.exit_code
     except KeyboardInterrupt:
         pass

@@ -1,0 +1,329 @@
+"""Faults 3, 4, 5, 7, 8, 12 and 42 with a real daemon, real runners and real kernels."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops import paths
+from jupyter_mlops.client import Client
+from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.jobs import identity
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="faults are injected through /proc")
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+needs_faketime = pytest.mark.skipif(shutil.which("faketime") is None, reason="needs libfaketime")
+
+COUNTING = """
+import pathlib, select
+for i in range({steps}):
+    print("step", i, flush=True)
+    with pathlib.Path("trace.txt").open("a") as file:
+        file.write("x")
+    select.select([], [], [], 0.1)  # libfaketime breaks time.sleep
+"""
+
+
+def runner_of(job_id: str, attempt: int = 1) -> dict[str, Any]:
+    """What the runner of an attempt says of itself."""
+    return json.loads((paths.attempt_dir(job_id, attempt) / "runner.json").read_text())
+
+
+def kernel_of(job_id: str, attempt: int = 1) -> int:
+    """The kernel's process id."""
+    lines = (paths.attempt_dir(job_id, attempt) / "events.jsonl").read_text().splitlines()
+    prepared = next(event for event in map(json.loads, lines) if event["type"] == "prepared")
+    return int(prepared["kernel"]["pid"])
+
+
+def gone(pid: int) -> bool:
+    """Whether the process is no more (or only waits to be reaped)."""
+    return identity.start_time(pid) is None
+
+
+def wait(condition: Callable[[], bool], patience: float = 30.0) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def events_of(job_id: str, attempt: int = 1) -> list[str]:
+    """Types of what an attempt's runner said."""
+    lines = (paths.attempt_dir(job_id, attempt) / "events.jsonl").read_text().splitlines()
+    return [json.loads(line)["type"] for line in lines]
+
+
+def test_f03_five_jobs_outlive_a_killed_daemon(daemon, make_notebook) -> None:
+    """`kill -9`: they go on, the next daemon adopts them, nothing runs twice."""
+    (daemon.directory / "mlops.yaml").write_text("capacity: {cpus: 5}\n")
+    daemon.stop()
+    daemon.start()
+    jobs = []
+    for number in range(5):
+        notebook = make_notebook(COUNTING.format(steps=60), name=f"n{number}.ipynb")
+        jobs.append(daemon.client.submit({"notebook": str(notebook)})["id"])
+    for job_id in jobs:
+        daemon.wait_for(job_id, "running")
+    runners = {job_id: runner_of(job_id)["pid"] for job_id in jobs}
+    daemon.kill()
+    time.sleep(1)
+    assert not any(gone(pid) for pid in runners.values())
+    daemon.start()
+    for job_id in jobs:
+        job = daemon.wait_for(job_id)
+        assert (job["state"], job["attempt"]) == ("succeeded", 1), job["failure"]
+        assert runner_of(job_id)["pid"] == runners[job_id]
+    trace = (Path(daemon.client.job(jobs[0])["notebook"]).parent / "trace.txt").read_text()
+    assert len(trace) == 300
+
+
+def test_f04_daemon_and_runner_killed_together(daemon, make_notebook) -> None:
+    """After the restart: interrupted, never running; a retry runs where there is one."""
+    notebook = make_notebook(COUNTING.format(steps=100))
+    plain = daemon.client.submit({"notebook": str(notebook)})["id"]
+    retried = daemon.client.submit({"notebook": str(notebook), "retries": 1})["id"]
+    for job_id in (plain, retried):
+        daemon.wait_for(job_id, "running")
+        wait(lambda job_id=job_id: "stream" in events_of(job_id))
+    kernels = [kernel_of(job_id) for job_id in (plain, retried)]
+    daemon.kill()
+    for job_id in (plain, retried):
+        os.kill(runner_of(job_id)["pid"], signal.SIGKILL)
+    daemon.start()
+    failed = daemon.wait_for(plain)
+    assert (failed["state"], failed["failure"]["code"]) == ("failed", "interrupted")
+    assert failed["failure"]["hint"]
+    assert failed["last_output"].startswith("step")
+    daemon.wait_for(retried, "running")
+    job = daemon.client.job(retried)
+    assert (job["attempt"], job["attempts"][0]["failure"]["code"]) == (2, "interrupted")
+    wait(lambda: all(map(gone, kernels)))
+    daemon.client.cancel(retried)
+    daemon.wait_for(retried, "cancelled")
+
+
+def test_f07_a_stopped_runner_loses_its_attempt(daemon_process, make_notebook) -> None:
+    """SIGSTOP past its lease: given up, killed with its kernel; SIGCONT finds nobody."""
+    daemon = daemon_process
+    patience = "import jupyter_mlops.jobs.watcher as w; w.PATIENCE = 4"
+    run_with(daemon, patience)
+    job_id = daemon.client.submit({"notebook": str(make_notebook(COUNTING.format(steps=600)))})[
+        "id"
+    ]
+    daemon.wait_for(job_id, "running")
+    wait(lambda: "stream" in events_of(job_id))
+    runner, kernel = runner_of(job_id)["pid"], kernel_of(job_id)
+    os.kill(runner, signal.SIGSTOP)
+    job = daemon.wait_for(job_id, patience=40)
+    assert (job["state"], job["failure"]["code"]) == ("failed", "runner_lost")
+    if not gone(runner):
+        os.kill(runner, signal.SIGCONT)
+    wait(lambda: gone(runner) and gone(kernel))
+    assert not (paths.attempt_dir(job_id, 1) / "exit.json").exists()
+
+
+def run_with(daemon, code: str) -> None:
+    """Start the daemon with something changed inside."""
+    program = (
+        f"{code}\nfrom jupyter_mlops.daemon.__main__ import main\nimport sys; sys.exit(main())"
+    )
+    daemon.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    daemon.process = subprocess.Popen(
+        [sys.executable, "-P", "-c", program], start_new_session=True, stdin=subprocess.DEVNULL
+    )
+    daemon.wait_until_up()
+
+
+def test_f08_a_stopped_daemon_finds_its_jobs_alive(daemon_process, make_notebook) -> None:
+    """SIGSTOP for longer than its patience: time that it didn't live doesn't count."""
+    daemon = daemon_process
+    run_with(daemon, "import jupyter_mlops.jobs.watcher as w; w.PATIENCE = 4")
+    job_id = daemon.client.submit({"notebook": str(make_notebook(COUNTING.format(steps=120)))})[
+        "id"
+    ]
+    daemon.wait_for(job_id, "running")
+    daemon.send(signal.SIGSTOP)
+    time.sleep(7)
+    daemon.send(signal.SIGCONT)
+    job = daemon.wait_for(job_id)
+    assert (job["state"], job["attempt"]) == ("succeeded", 1), job["failure"]
+
+
+def test_f12_a_stranger_with_the_runners_pid_is_left_alone(daemon, make_notebook) -> None:
+    """After the restart the pid belongs to somebody else: not adopted, not killed."""
+    job_id = daemon.client.submit({"notebook": str(make_notebook(COUNTING.format(steps=100)))})[
+        "id"
+    ]
+    daemon.wait_for(job_id, "running")
+    runner = runner_of(job_id)
+    daemon.kill()
+    os.kill(runner["pid"], signal.SIGKILL)
+    wait(lambda: gone(runner["pid"]))
+    with subprocess.Popen(["sleep", "300"], start_new_session=True) as stranger:
+        record = paths.attempt_dir(job_id, 1) / "runner.json"
+        # As after the counter of pids came round: same pid, another start time.
+        record.write_text(json.dumps(runner | {"pid": stranger.pid}))
+        daemon.start()
+        job = daemon.wait_for(job_id)
+        assert (job["state"], job["failure"]["code"]) == ("failed", "interrupted")
+        assert not gone(stranger.pid)
+        stranger.kill()
+
+
+@needs_faketime
+@pytest.mark.slow
+@pytest.mark.parametrize("offset", ["+2h", "-2h"])
+def test_f42_a_clock_that_jumps_harms_no_job(
+    daemon_process, make_notebook, tmp_path: Path, offset: str
+) -> None:
+    """Two hours forth or back in the middle: durations and leases go by another clock."""
+    daemon = daemon_process
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    library = next(Path("/usr/lib").rglob("libfaketime.so.1"))
+    daemon.start(
+        LD_PRELOAD=str(library),
+        FAKETIME_TIMESTAMP_FILE=str(clock),
+        FAKETIME_CACHE_DURATION="1",
+        DONT_FAKE_MONOTONIC="1",
+        FAKETIME_DONT_FAKE_MONOTONIC="1",
+    )
+    good = make_notebook(COUNTING.format(steps=60))
+    bad = make_notebook(COUNTING.format(steps=60) + "raise RuntimeError", name="bad.ipynb")
+    first = daemon.client.submit({"notebook": str(good)})["id"]
+    retried = daemon.client.submit({"notebook": str(bad), "retries": 1})["id"]
+    daemon.wait_for(first, "running")
+    daemon.wait_for(retried, "running")
+    clock.write_text(offset + "\n")
+    job = daemon.wait_for(first)
+    assert job["state"] == "succeeded", job["failure"]
+    assert 5 < job["duration"] < 600
+    wait(lambda: daemon.client.job(retried)["attempt"] == 2, 60)
+    daemon.client.cancel(retried)
+    assert daemon.wait_for(retried)["state"] in {"cancelled", "failed"}
+
+
+def test_a42_a_canary_in_the_environment_is_nowhere(daemon_process, make_notebook) -> None:
+    """Not in the store, the logs, the API, the notebook or any command line."""
+    daemon = daemon_process
+    canary = "canary-7f3a-secret-value"
+    daemon.start(CANARY_SECRET_KEY=canary)
+    notebook = make_notebook(
+        "import os\nassert len(os.environ['CANARY_SECRET_KEY']) == 24", "print('fine')"
+    )
+    job_id = daemon.client.submit({"notebook": str(notebook), "env_from": ["CANARY_SECRET_KEY"]})[
+        "id"
+    ]
+    daemon.wait_for(job_id, "running", "succeeded")
+    command_lines = [
+        path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
+    ]
+    job = daemon.wait_for(job_id)
+    assert job["state"] == "succeeded", job["failure"]
+    broken = make_notebook("raise RuntimeError('x')", name="broken.ipynb")
+    daemon.wait_for(daemon.client.submit({"notebook": str(broken)})["id"])
+    answers = json.dumps([daemon.client.status(), daemon.client.jobs(), job])
+    answers += json.dumps(list(daemon.client.job_events(job_id)))
+    daemon.stop()
+    assert canary not in answers
+    assert not any(canary.encode() in line for line in command_lines)
+    searched = 0
+    for root in (daemon.directory, notebook.parent):
+        for path in root.rglob("*"):
+            if path.is_file():
+                searched += 1
+                assert canary.encode() not in path.read_bytes(), path
+    assert searched > 10
+
+
+# --- fault 5 --------------------------------------------------------------------------------------
+
+CALLS = "fsync,fdatasync,rename,renameat,renameat2"
+
+
+@needs_strace
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_f05_a_daemon_killed_at_any_fsync_keeps_its_promises(
+    daemon_process, make_notebook, end_all, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL at the nth fsync or rename from submit to the end, for every n.
+
+    Afterwards the next daemon brings every acknowledged job to one terminal state.
+    """
+    daemon = daemon_process
+    notebook = make_notebook("print(1)")
+    for nth in range(1, 60):
+        home = daemon.directory.with_name(f"data-{nth}")
+        monkeypatch.setenv("JUPYTER_MLOPS_DATA_DIR", str(home))
+        daemon.directory = home
+        inject = f"inject={CALLS}:signal=SIGKILL:when={nth}"
+        # -b execve: the daemon and its threads are traced, its runners are not.
+        strace = ("strace", "-qq", "-f", "-b", "execve", "-o", "/dev/null")
+        strace += ("-e", f"trace={CALLS}", "-e", inject)
+        acknowledged = submit_until_killed(daemon, strace, str(notebook))
+        survived = daemon.process is not None and daemon.process.poll() is None
+        if survived:  # a signal would only reach strace
+            daemon.client.shutdown()
+            daemon.process.wait(30)
+        daemon.start()
+        listed = {job["id"] for job in daemon.client.all_jobs()}
+        assert set(acknowledged) <= listed
+        for job_id in listed:
+            job = daemon.wait_for(job_id)
+            assert job["state"] == "succeeded" or job["failure"]["code"] == "interrupted"
+            check_story(job_id)
+        daemon.stop()
+        end_all(home)
+        if survived and len(acknowledged) == 2:
+            assert nth > 4
+            return
+    pytest.fail("the daemon never lived to the end")
+
+
+def submit_until_killed(daemon, strace: tuple[str, ...], notebook: str) -> list[str]:
+    """Submit two jobs to a daemon that dies some time; the ids that were acknowledged."""
+    acknowledged: list[str] = []
+    daemon.client = Client(start=False)
+    try:
+        daemon.start(prefix=strace)
+        for _ in range(2):
+            job = daemon.client.submit({"notebook": notebook, "resources": {"cpus": 2}})
+            acknowledged.append(job["id"])
+        for job_id in acknowledged:
+            daemon.wait_for(job_id)
+    except (MlopsError, AssertionError):
+        assert daemon.process is not None
+        daemon.process.wait(30)
+    daemon.client.close()
+    return acknowledged
+
+
+def check_story(job_id: str) -> None:
+    """One terminal state, reached legally, with at most one attempt."""
+    connection = sqlite3.connect(paths.store_file())
+    try:
+        rows = connection.execute(
+            "SELECT type FROM events WHERE job_id = ? ORDER BY seq", (job_id,)
+        ).fetchall()
+    finally:
+        connection.close()
+    told = [row[0] for row in rows]
+    assert told[0] == "queued"
+    assert told[-1] in {"succeeded", "failed"}
+    assert told.count("starting") == 1
+    assert sum(one in {"succeeded", "failed", "cancelled"} for one in told) == 1
