@@ -23,6 +23,7 @@ from jupyter_mlops.jobs.runner.kernel_process import (
     KernelCommand,
     KernelProcess,
     environment,
+    is_ipykernel,
     is_python,
 )
 from jupyter_mlops.jobs.runner.lease import Lease
@@ -168,7 +169,8 @@ class Attempt:
     def _execute(self, journal: AttemptJournal, notebook: Notebook, runs: list[CellRun]) -> State:
         order = self._order
         runtime = runtime_dir(order)
-        with KernelClient(runtime, ipc=is_python(order.kernel.argv), bounded=True) as client:
+        argv = order.kernel.argv
+        with KernelClient(runtime, ipc=is_python(argv), bounded=is_ipykernel(argv)) as client:
             env = environment(dict(os.environ), order.kernel, order.env, order.code_dir)
             command = KernelCommand.of(
                 order.kernel, client.connection_file, order.cwd, env, self._raw_log.path

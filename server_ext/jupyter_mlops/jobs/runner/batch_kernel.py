@@ -28,9 +28,11 @@ if __name__ == "__main__":
 
 import atexit
 import codecs
+import contextlib
 import faulthandler
 import functools
 import gc
+import importlib
 import io
 import os
 import select
@@ -75,8 +77,9 @@ def _launcher_path() -> str:
     return os.path.join(root, "ipykernel_launcher.py")
 
 
+@functools.cache
 def _application() -> type[Any]:
-    """`IPKernelApp` with our kernel, socket options and streams."""
+    """`IPKernelApp` with our kernel, socket options and streams; a warm parent calls it ahead."""
     # The import of debugpy is more than half of a kernel's start. `import debugpy` in a cell
     # works as always: the block is lifted again.
     missing = object()
@@ -167,6 +170,8 @@ def _application() -> type[Any]:
             atexit.register(_flush_streams)
             super().start()
 
+    if __name__ != "__main__":
+        _warm_up()
     _own_stream(iostream)
     _line_buffer_c_stdout()
     BatchKernel.__name__ = BatchKernel.__qualname__ = IPythonKernel.__name__
@@ -174,6 +179,28 @@ def _application() -> type[Any]:
     BatchApp.__name__ = BatchApp.__qualname__ = kernelapp.IPKernelApp.__name__
     BatchApp.kernel_class.default_value = BatchKernel
     return BatchApp
+
+
+def _warm_up() -> None:
+    """In a parent that forks kernels: what each of them would import and compile anew."""
+    for name in (
+        "IPython.core.completerlib",
+        "IPython.core.debugger",
+        "IPython.core.logger",
+        "IPython.core.oinspect",
+        "IPython.extensions.storemagic",
+        "code",
+        "pdb",
+        "sqlite3",
+        "tornado.platform.asyncio",
+        "unicodedata",
+    ):
+        with contextlib.suppress(ImportError):  # another version's module: the kernel imports it
+            importlib.import_module(name)
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    # Compiles the tokenizer's patterns.
+    TransformerManager().transform_cell("x = f(1)  # a cell\n%time x\n")
 
 
 def _own_stream(iostream: Any) -> None:

@@ -75,6 +75,11 @@ def is_python(argv: list[str]) -> bool:
     return os.path.basename(argv[0]).startswith(("python", "pypy"))
 
 
+def is_ipykernel(argv: list[str]) -> bool:
+    """Whether a kernelspec starts ipykernel, in whose place our batch kernel is started."""
+    return _launcher(argv) is not None
+
+
 def _launcher(argv: list[str]) -> int | None:
     """Where in `argv` ``-m ipykernel_launcher`` stands; None when it isn't ipykernel."""
     if not is_python(argv):
@@ -273,7 +278,7 @@ def environment(
     env |= added
     if code_dir is not None:
         env["MLOPS_CODE_DIR"] = code_dir
-        if _launcher(kernel.argv) is None:
+        if not is_ipykernel(kernel.argv):
             # The batch kernel does it later: a module of the person's must not take the place of
             # one of the standard library's while the kernel starts.
             before = env.get("PYTHONPATH")

@@ -27,6 +27,7 @@ from jupyter_mlops.jobs.runner.kernel_process import (
     KernelCommand,
     KernelProcess,
     environment,
+    is_ipykernel,
     is_python,
 )
 from jupyter_mlops.jobs.runner.notebook_file import NotebookFile
@@ -105,7 +106,9 @@ def _execute(plan: Plan, journal: _Journal, timers: Timers) -> Outcome:
     with (
         _temporary_directory() as directory,
         Wake() if in_main_thread else nullcontext() as wake,
-        KernelClient(directory, ipc=is_python(spec.argv), bounded=True) as client,
+        KernelClient(
+            directory, ipc=is_python(spec.argv), bounded=is_ipykernel(spec.argv)
+        ) as client,
     ):
         log = directory / "kernel.log"
         env = environment(dict(os.environ), spec, {}, None)
