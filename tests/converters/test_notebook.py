@@ -137,6 +137,19 @@ def test_f34_all_problems_are_reported_at_once(notebook_of):
     ]
 
 
+def test_f34_a_parsed_document_that_is_too_deep_is_refused(notebook_of):
+    """What came through another parser is bounded too; 200 levels are fine."""
+    made = notebook_of("a")
+    deep: list[Any] = []
+    for _ in range(200 - 4):  # below the document, its cells, a cell and its metadata
+        deep = [deep]
+    made["cells"][0]["metadata"]["x"] = deep[0]
+    assert check_notebook(made)
+    made["cells"][0]["metadata"]["x"] = [deep]
+    with pytest.raises(NotebookInvalid, match="deeper than 200"):
+        check_notebook(made)
+
+
 def test_f34_files_that_cannot_be_read(tmp_path):
     """Missing, a directory, below a file, a name with NUL, a name that is too long."""
     (tmp_path / "file").write_text("")

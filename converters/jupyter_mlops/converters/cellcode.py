@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import warnings
+
+_parsing = threading.Lock()
 
 #: Cell magics whose body is Python that runs in the notebook's own namespace.
 PYTHON_CELL_MAGICS = frozenset({"time", "timeit", "capture", "prun", "mlops", "memit", "mprun"})
+
+#: Nobody writes longer magics (characters), and some patterns take long over such lines.
+_MAX_LINE = 5_000
 
 _CELL_MAGIC = re.compile(r"\s*%%(?P<name>[^\W\d]\w*)(?P<line>.*)")
 _LINE_MAGIC = re.compile(r"(?P<indent>\s*)(?:%[^\W\d%]|!|\?{1,2}\s*[%\w]|[,;/][^\W\d])")
@@ -29,21 +35,31 @@ _TOKEN = re.compile(
 
 def python_source(source: str) -> str:
     """`source` with IPython's own syntax replaced; "" for a cell that holds another language."""
+    return python_tree(source)[0]
+
+
+def python_tree(source: str) -> tuple[str, ast.Module | None]:
+    """The same, and its syntax tree; None where it has none."""
     lines = source.split("\n")
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is None:
-        return source
+        return source, ast.Module(body=[], type_ignores=[])
     if match := _CELL_MAGIC.match(lines[first]):
         if match["name"] not in PYTHON_CELL_MAGICS:
-            return ""
+            return "", ast.Module(body=[], type_ignores=[])
         lines[: first + 1] = [""] * (first + 1)
-        return python_source("\n".join(lines))
+        return python_tree("\n".join(lines))
     indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
     if indent:  # a cell that was indented as a whole runs like one that wasn't
         lines = [line.removeprefix(indent) for line in lines]
         source = "\n".join(lines)
-    if parsed(source) is not None:
-        return source
+    if (tree := parsed(source)) is not None:
+        return source, tree
+    neutral = _neutral(lines)
+    return neutral, parsed(neutral)
+
+
+def _neutral(lines: list[str]) -> str:
     depth, quotes, continued = 0, "", False
     for index, line in enumerate(lines):
         if depth == 0 and not quotes and not continued:
@@ -74,6 +90,8 @@ def _blank_continuation(lines: list[str], index: int) -> None:
 
 def _replaced(line: str) -> str | None:
     """The line as Python when it is IPython's, None when it is Python already."""
+    if len(line) > _MAX_LINE:
+        return None
     if match := _ASSIGNED.match(line):
         return f"{match['indent']}{match['target']} = None"
     if match := _LINE_MAGIC.match(line) or _HELP.fullmatch(line):
@@ -118,7 +136,9 @@ def _closing(line: str, position: int, quotes: str) -> int:
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree of plain Python, None where it has none."""
     try:
-        with warnings.catch_warnings():  # "\d" in a string is the notebook's affair, not our log's
+        # "\d" in a string is the notebook's affair, not our log's. The list of filters is the whole
+        # process's: two threads that change and restore it at once would leave it changed.
+        with _parsing, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -13,7 +13,7 @@ import re
 import tokenize
 from typing import Any
 
-from jupyter_mlops.converters.cellcode import parsed, python_source
+from jupyter_mlops.converters.cellcode import python_tree
 from jupyter_mlops.converters.declared import Declared, ParameterType
 
 #: Whole numbers beyond these are not exact in a browser; they are shown as source only.
@@ -46,8 +46,7 @@ _FORMS: tuple[tuple[tuple[type[ast.expr], ...], ParameterType], ...] = (
 
 def python_parameters(source: str) -> list[Declared]:
     """Every assignment to a plain name at the top level, in order; none if it can't be read."""
-    neutral = python_source(source)
-    tree = parsed(neutral)
+    neutral, tree = python_tree(source)
     if tree is None:
         return []
     comments = _trailing_comments(neutral)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from jupyter_mlops.converters.cellcode import parsed, python_source
+from jupyter_mlops.converters.cellcode import python_tree
 from jupyter_mlops.converters.notebook import Notebook, code_cells
 
 #: Sources up to this length (characters) are remembered with what was found in them.
@@ -32,6 +32,11 @@ _LOAD_EXT = re.compile(r"^[ \t]*%load_ext[ \t]+([\w.]+)", re.MULTILINE)
 _RUN = re.compile(r"^[ \t]*%run[ \t]+(?:-\w+[ \t]+)*([^\s#]+)", re.MULTILINE)
 _PLAIN_IMPORT = re.compile(
     r"^(?:import[ \t]+(?P<names>[\w., \t]+)|from[ \t]+(?P<module>[\w.]+)[ \t]+import\b)",
+    re.MULTILINE,
+)
+#: A source without any of these imports nothing and changes nothing about imports.
+_TELLING = re.compile(
+    r"import|environ|putenv|unsetenv|load_dotenv|__file__|addsitedir|sys\s*\.|^[ \t]*[%!]",
     re.MULTILINE,
 )
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -100,28 +105,38 @@ def _remembered(source: str) -> Found:
 
 
 def _found(source: str) -> Found:
-    neutral = python_source(source)
-    if not neutral.strip():
+    if not _TELLING.search(source):
         return Found()
+    neutral, tree = python_tree(source)
     runs = tuple(_RUN.findall(source)) if "%run" in source else ()
-    tree = parsed(neutral)
     if tree is None:
         # Python newer than ours, or a cell that fails anyway: its plain import lines are enough.
         names = tuple(_plain_imports(neutral))
         return Found(anywhere=names, uses_file="__file__" in neutral, runs=runs)
+    anywhere: list[str] = []
+    uses_file = uses_path = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            anywhere += _names(node)
+        elif isinstance(node, ast.Call) and (name := _imported_by_call(node)):
+            anywhere.append(name)
+        elif isinstance(node, ast.Name) and node.id == "__file__":
+            uses_file = True
+        uses_path = uses_path or _changes_path(node)
+    if "%load_ext" in source:
+        anywhere += _LOAD_EXT.findall(source)
     changed_at = _first_change(source, tree)
     certain: list[str] = []
     late: list[str] = []
     for name, line in _certain(tree.body):
         (late if changed_at is not None and line > changed_at else certain).append(name)
-    anywhere = [*_anywhere(tree), *_LOAD_EXT.findall(source)]
     return Found(
         certain=tuple(dict.fromkeys(certain)),
         late=tuple(dict.fromkeys(late)),
         changes=changed_at is not None,
         anywhere=tuple(dict.fromkeys(anywhere)),
-        uses_file=any(isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(tree)),
-        uses_path=any(_changes_path(node) for node in ast.walk(tree)),
+        uses_file=uses_file,
+        uses_path=uses_path,
         runs=runs,
     )
 
@@ -168,21 +183,14 @@ def _names(statement: ast.Import | ast.ImportFrom) -> list[str]:
     return [statement.module]
 
 
-def _anywhere(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from _names(node)
-        elif isinstance(node, ast.Call) and _called(node) in (
-            "import_module",
-            "__import__",
-        ):
-            first = node.args[0] if node.args else None
-            if (
-                isinstance(first, ast.Constant)
-                and isinstance(first.value, str)
-                and _DOTTED.fullmatch(first.value)
-            ):
-                yield first.value
+def _imported_by_call(node: ast.Call) -> str | None:
+    """The module that `importlib.import_module("name")` imports."""
+    if _called(node) not in ("import_module", "__import__") or not node.args:
+        return None
+    first = node.args[0]
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        return first.value if _DOTTED.fullmatch(first.value) else None
+    return None
 
 
 def _called(node: ast.Call) -> str:

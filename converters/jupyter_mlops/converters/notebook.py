@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.converters.notebook_check import CELL_ID, check_document
-from jupyter_mlops.converters.notebook_json import parse, place_of
+from jupyter_mlops.converters.notebook_json import is_deep, parse, place_of, too_deep
 from jupyter_mlops.errors import NotebookInvalid, TooLarge
 
 #: A larger file is refused (bytes).
@@ -83,7 +83,7 @@ def read_notebook(source: bytes | str | os.PathLike[str], *, name: str = "") -> 
         raw = _read_file(os.fspath(source), called)
     if len(raw) > MAX_BYTES:
         raise too_large(called)
-    return check_notebook(parse(raw, called), name=called)
+    return _checked(parse(raw, called), called)
 
 
 def too_large(called: str) -> TooLarge:
@@ -100,6 +100,12 @@ def check_notebook(document: object, *, name: str = "The notebook") -> Notebook:
     Raises:
         NotebookInvalid: it is not a notebook of nbformat 4; `problems` holds every place.
     """
+    if is_deep(document):
+        raise too_deep(name, None)
+    return _checked(document, name)
+
+
+def _checked(document: object, name: str) -> Notebook:
     valid = check_document(document, name)
     checked = Notebook(valid)
     checked["nbformat_minor"] = valid.get("nbformat_minor", 0)

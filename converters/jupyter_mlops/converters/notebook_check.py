@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jupyter_mlops.converters.notebook_json import is_deep, too_deep
 from jupyter_mlops.errors import NotebookInvalid
 
 #: So many problems are reported of one notebook.
@@ -33,8 +32,6 @@ def check_document(document: object, name: str) -> dict[str, Any]:
             f"{name} is not a notebook: it holds {_kind(document)} where an object is expected.",
             hint="A notebook is a JSON object with cells, metadata and nbformat.",
         )
-    if is_deep(document):
-        raise too_deep(name, None)
     _check_version(document, name)
     problems: list[Problem] = []
     cells = document.get("cells")

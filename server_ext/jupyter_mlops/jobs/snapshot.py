@@ -283,7 +283,7 @@ def _read(raw: bytes, called: str) -> _Read:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _remembered(raw: bytes, called: str) -> _Read:
     return _read_now(raw, called)
 
