@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -163,7 +164,13 @@ class Stage:
         if prepare is not None:
             prepare(troupe)
         dispatcher = Dispatcher(
-            store, hub, troupe, notes, settings or Settings(), Amount(cpus, memory, gpus)
+            store,
+            hub,
+            troupe,
+            notes,
+            settings or Settings(),
+            Amount(cpus, memory, gpus),
+            dict(os.environ),
         )
         await dispatcher.start()
         return cls(store, hub, troupe, notes, dispatcher)

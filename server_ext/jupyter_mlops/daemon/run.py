@@ -89,28 +89,20 @@ async def serve(found: Settings) -> None:
 @contextlib.asynccontextmanager
 async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
     hub = Hub()
-    recorder = await make_recorder(store, found)
+    # As it is now: MLflow's app, once loaded, leaves variables of its own in os.environ.
+    environment = dict(os.environ)
+    recorder = make_recorder(environment)
     there = await asyncio.to_thread(capacity.measure, found.capacity)
-    names = tuple(filter(None, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
-    dispatcher = Dispatcher(
-        store,
-        hub,
-        make_launcher(found),
-        recorder.recorder,
-        found,
-        there,
-        names if len(names) >= there.gpus else (),
-    )
-    service = Service(store, hub, dispatcher, found, recorder.status)
+    launcher = make_launcher(found)
+    dispatcher = Dispatcher(store, hub, launcher, recorder, found, there, environment)
+    service = Service(store, hub, dispatcher, found)
     try:
         await dispatcher.start()
-        await recorder.start()
         yield service
     finally:
         hub.close()
         await service.stop_tasks()
         await dispatcher.stop()
-        await recorder.stop()
 
 
 def make_server(app: FastAPI, service: Service) -> uvicorn.Server:

@@ -78,7 +78,7 @@ async def rerun(service: Service, job: Job, changes: SpecChanges, rules: PathRul
     stored = await service.store.get(job.id)
     files = await service.store.snapshot_files(job.id)
     problems = _Problems()
-    _check_spec(spec, problems)
+    _check_spec(service, spec, problems)
     with problems:
         raw = files[NOTEBOOK]
         await asyncio.to_thread(check_values, raw, spec.parameters, job.kernel.language)
@@ -163,9 +163,7 @@ async def _prepare(
     if notebook is not None:
         with problems:
             output = await asyncio.to_thread(_output_dir, spec, notebook, rules)
-    with problems:
-        refuse_impossible(service.dispatcher.capacity, Amount.of(spec.resources))
-    _check_spec(spec, problems)
+    _check_spec(service, spec, problems)
     with problems:
         values = _values(submission.values)
     if notebook is not None:
@@ -241,12 +239,14 @@ def _digest(submission: Submission, rules: PathRules) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _check_spec(spec: JobSpec, problems: _Problems) -> None:
+def _check_spec(service: Service, spec: JobSpec, problems: _Problems) -> None:
+    with problems:
+        refuse_impossible(service.dispatcher.capacity, Amount.of(spec.resources))
     for name, value in spec.parameters.items():
         if not _finite(value):
             problems.add(f"spec.parameters.{name}", "NaN and infinity are not JSON values")
     for name in spec.env_from:
-        if name not in os.environ:
+        if name not in service.dispatcher.environment:
             problems.add("spec.env_from", f"{name} is not set in the daemon's environment")
     if spec.timeout is not None and not math.isfinite(spec.timeout):
         problems.add("spec.timeout", "must be finite")

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +55,7 @@ class Attempts:
         recorder: Recorder,
         settings: Settings,
         publisher: Publisher,
+        environment: Mapping[str, str],
         gpu_names: tuple[str, ...],
     ) -> None:
         self.launcher = launcher
@@ -63,6 +63,7 @@ class Attempts:
         self._store = store
         self._settings = settings.attempts
         self._publisher = publisher
+        self._environment = environment
         self._gpu_names = gpu_names
         self._tasks: set[asyncio.Task[Any]] = set()
         self._launching: set[asyncio.Task[Any]] = set()
@@ -193,7 +194,7 @@ class Attempts:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(chosen)
         order = make_order(stored, number, directory, files, spec, environment, self._settings)
         run = await recording
-        runner_environment = {**os.environ, **run.environment}
+        runner_environment = {**self._environment, **run.environment}
         await self.launcher.prepare(
             order, runner_environment, stored.preload, warm=stored.job.spec.warm_start
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,13 @@ class Amount:
 def total(amounts: Iterable[Amount]) -> Amount:
     """The sum."""
     return sum(amounts, Amount())
+
+
+def gpu_names(environment: Mapping[str, str], count: int) -> tuple[str, ...]:
+    """What each GPU is called in CUDA_VISIBLE_DEVICES, by our own index."""
+    given = environment.get("CUDA_VISIBLE_DEVICES", "")
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    return names[:count] if len(names) >= count else tuple(map(str, range(count)))
 
 
 def refuse_impossible(capacity: Amount, wanted: Amount) -> None:

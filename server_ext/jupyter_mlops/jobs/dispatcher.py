@@ -17,7 +17,7 @@ from jupyter_mlops import paths
 from jupyter_mlops.errors import Conflict
 from jupyter_mlops.jobs import job_files
 from jupyter_mlops.jobs.attempts import Attempts
-from jupyter_mlops.jobs.capacity import Amount, total
+from jupyter_mlops.jobs.capacity import Amount, gpu_names, total
 from jupyter_mlops.jobs.entry import Entry
 from jupyter_mlops.jobs.feed import Feed
 from jupyter_mlops.jobs.hub import Hub
@@ -45,14 +45,18 @@ class Dispatcher:
         recorder: Recorder,
         settings: Settings,
         capacity: Amount,
-        gpu_names: tuple[str, ...] = (),
+        environment: Mapping[str, str],
     ) -> None:
         self.capacity = capacity
+        #: That of the daemon as it was started; every runner gets it.
+        self.environment = environment
         self.recorder = recorder
         self._store = store
         self._publisher = Publisher(hub, store.next_seq)
-        names = gpu_names or tuple(map(str, range(capacity.gpus)))
-        self._attempts = Attempts(store, launcher, recorder, settings, self._publisher, names)
+        names = gpu_names(environment, capacity.gpus)
+        self._attempts = Attempts(
+            store, launcher, recorder, settings, self._publisher, environment, names
+        )
         self._entries: dict[str, Entry] = {}
         self._queue: list[tuple[float, str]] = []
         self._wake = asyncio.Event()
