@@ -48,12 +48,11 @@ def test_a_kernel_over_tcp(make_attempt: Make):
 
 
 def test_sixty_thousand_prints_of_a_usual_kernel(make_attempt: Make):
-    """Kernels that drop messages for slow readers don't have one in us."""
-    launcher = "from ipykernel.kernelapp import launch_new_instance as f; f()"
+    """A kernel that would drop messages for a slow reader waits for us instead."""
     attempt = make_attempt(
         "for i in range(60_000): print(i, flush=True)",
         "print('last')",
-        argv=[sys.executable, "-c", launcher, "-f", "{connection_file}"],
+        argv=[sys.executable, "-m", "ipykernel.kernelapp", "-f", "{connection_file}"],
     )
     assert attempt.run()["state"] == "succeeded", attempt.said()
     assert attempt.text(0) == "".join(f"{number}\n" for number in range(60_000))

@@ -2,8 +2,11 @@
 
 Runs in the *kernelspec's* interpreter, so it imports the standard library and ipykernel only
 (6.x or 7.x). A cold start runs this file in place of ``-m ipykernel_launcher`` (same arguments);
-a warm parent calls `launch` in the forked child. What a cell computes and shows is the same;
-the differences are:
+a warm parent calls `launch` in the forked child. With ``--module NAME`` first it runs another
+Python module that is a kernel, as ``python -m NAME`` would: where that stands on ipykernel (kernels
+for other languages often do), it doesn't drop output either; nothing else is changed.
+
+What a cell computes and shows is the same as in a usual ipykernel; the differences are:
 
 - **An error stops everything after it.** ipykernel forgets that it is aborting after a moment, so
   a cell that was sent ahead could still run. Here it stays, which is what makes it safe to send
@@ -159,9 +162,6 @@ def _application() -> type[Any]:
             context.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER_MARK)
             super().init_iopub(context)
             del context.sockopts[zmq.SNDHWM]
-            publisher = self.iopub_thread.socket
-            if publisher.getsockopt(zmq.TYPE) == zmq.XPUB:
-                publisher.setsockopt(zmq.XPUB_NODROP, 1)
 
         def start(self) -> None:
             # What is there now stays to the end: the collector need not look at it again.
@@ -172,6 +172,7 @@ def _application() -> type[Any]:
 
     if __name__ != "__main__":
         _warm_up()
+    _never_drop()
     _own_stream(iostream)
     _line_buffer_c_stdout()
     BatchKernel.__name__ = BatchKernel.__qualname__ = IPythonKernel.__name__
@@ -201,6 +202,34 @@ def _warm_up() -> None:
 
     # Compiles the tokenizer's patterns.
     TransformerManager().transform_cell("x = f(1)  # a cell\n%time x\n")
+
+
+def _never_drop() -> None:
+    """Let the publishing thread wait for a slow reader, which otherwise loses messages."""
+    import zmq
+    from ipykernel.iostream import IOPubThread
+
+    usual = IOPubThread.__init__
+
+    @functools.wraps(usual)
+    def wait_instead(self: Any, socket: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(socket, zmq.Socket) and socket.getsockopt(zmq.TYPE) in (zmq.PUB, zmq.XPUB):
+            socket.setsockopt(zmq.XPUB_NODROP, 1)
+        usual(self, socket, *args, **kwargs)
+
+    IOPubThread.__init__ = wait_instead
+
+
+def run_module(name: str, arguments: list[str]) -> None:
+    """Be the kernel that ``python -m name arguments`` is."""
+    import runpy
+
+    with contextlib.suppress(ImportError):  # it doesn't stand on ipykernel
+        _never_drop()
+    if not sys.flags.safe_path:
+        sys.path.insert(0, os.getcwd())
+    sys.argv = [name, *arguments]
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 def _own_stream(iostream: Any) -> None:
@@ -344,4 +373,7 @@ def _finalize_objects() -> None:
 
 
 if __name__ == "__main__":
-    launch(sys.argv[1:])
+    if sys.argv[1:2] == ["--module"]:
+        run_module(sys.argv[2], sys.argv[3:])
+    else:
+        launch(sys.argv[1:])

@@ -26,6 +26,8 @@ BATCH_KERNEL = Path(__file__).parent / "batch_kernel.py"
 #: Seconds that a warm parent may take to answer; it forks, which takes milliseconds.
 _PARENT_PATIENCE = 10.0
 _LAUNCHERS = ("ipykernel_launcher", "ipykernel")
+#: Python's options whose value is a word of its own.
+_OPTIONS_WITH_VALUES = ("-X", "-W")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,19 @@ class KernelCommand:
     def of(
         cls, kernel: KernelOrder, connection_file: Path, cwd: str, env: dict[str, str], log: Path
     ) -> KernelCommand:
-        """The command of a kernelspec; ipykernel's becomes our batch kernel."""
+        """The command of a kernelspec; ipykernel's becomes our batch kernel.
+
+        Other kernels that are a Python module run below it, too, so that none drops output.
+        """
         argv = [word.replace("{connection_file}", str(connection_file)) for word in kernel.argv]
-        place = _launcher(argv)
+        place = _module(argv)
         if place is None:
             return cls(argv, cwd, env, log)
-        batch = argv[place + 2 :]
-        return cls([*argv[:place], str(BATCH_KERNEL), *batch], cwd, env, log, batch)
+        rest = argv[place + 2 :]
+        if is_ipykernel(argv):
+            return cls([*argv[:place], str(BATCH_KERNEL), *rest], cwd, env, log, rest)
+        module = ["--module", argv[place + 1]]
+        return cls([*argv[:place], str(BATCH_KERNEL), *module, *rest], cwd, env, log)
 
 
 def is_python(argv: list[str]) -> bool:
@@ -77,18 +85,21 @@ def is_python(argv: list[str]) -> bool:
 
 def is_ipykernel(argv: list[str]) -> bool:
     """Whether a kernelspec starts ipykernel, in whose place our batch kernel is started."""
-    return _launcher(argv) is not None
+    place = _module(argv)
+    return place is not None and argv[place + 1] in _LAUNCHERS
 
 
-def _launcher(argv: list[str]) -> int | None:
-    """Where in `argv` ``-m ipykernel_launcher`` stands; None when it isn't ipykernel."""
+def _module(argv: list[str]) -> int | None:
+    """Where in `argv` ``-m`` stands; None when it doesn't start a Python module."""
     if not is_python(argv):
         return None
-    for place, (option, module) in enumerate(zip(argv[1:], argv[2:], strict=False), 1):
-        if option == "-m":
-            return place if module in _LAUNCHERS else None
-        if not option.startswith("-"):
+    place = 1
+    while place + 1 < len(argv):
+        if argv[place] == "-m":
+            return place
+        if not argv[place].startswith("-") or argv[place] == "-c":
             return None
+        place += 2 if argv[place] in _OPTIONS_WITH_VALUES else 1
     return None
 
 
