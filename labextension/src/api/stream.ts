@@ -38,6 +38,7 @@ export class MlopsStream implements IDisposable {
   constructor(serverSettings: ServerConnection.ISettings) {
     this._settings = serverSettings;
     window.addEventListener('online', this._reconnectNow);
+    window.addEventListener('offline', this._drop);
   }
 
   get isDisposed(): boolean {
@@ -74,6 +75,7 @@ export class MlopsStream implements IDisposable {
     }
     this._isDisposed = true;
     window.removeEventListener('online', this._reconnectNow);
+    window.removeEventListener('offline', this._drop);
     window.clearTimeout(this._timer);
     this._subscriptions.clear();
     this._socket?.close();
@@ -92,6 +94,10 @@ export class MlopsStream implements IDisposable {
     const socket = new this._settings.WebSocket(url);
     this._socket = socket;
     socket.onopen = () => {
+      if (this._socket !== socket) {
+        socket.close();
+        return;
+      }
       this._delay = FIRST_RETRY_MS;
       for (const id of this._subscriptions.keys()) {
         this._open(id);
@@ -163,9 +169,23 @@ export class MlopsStream implements IDisposable {
     this._socket?.send(JSON.stringify(message));
   }
 
+  /** A socket of a network that is gone can look open for minutes: it isn't believed. */
+  private _drop = (): void => {
+    const socket = this._socket;
+    if (socket) {
+      this._socket = null;
+      socket.close();
+      this._connectedChanged.emit(false);
+      this._retry();
+    }
+  };
+
   private _reconnectNow = (): void => {
-    this._delay = FIRST_RETRY_MS;
-    this._connect();
+    this._drop();
+    if (this._subscriptions.size) {
+      this._delay = FIRST_RETRY_MS;
+      this._connect();
+    }
   };
 
   private _settings: ServerConnection.ISettings;

@@ -6,7 +6,8 @@ import type {
   FieldTemplateProps,
   ObjectFieldTemplateProps,
   RJSFSchema,
-  UiSchema
+  UiSchema,
+  WidgetProps
 } from '@rjsf/utils';
 // eslint-disable-next-line jupyter/prefer-lazy-imports -- this module is loaded by import() only
 import { customizeValidator } from '@rjsf/validator-ajv8';
@@ -15,6 +16,9 @@ import * as React from 'react';
 import type { IProblem, NotebookInfo } from '../api/types';
 import type { IFormData } from '../form/schema';
 import { BASIC } from '../form/schema';
+
+/** Fields' ids are this and their dotted path. */
+export const FORM_ID = 'jp-mlops-form';
 
 const validator = customizeValidator<ReadonlyJSONObject>();
 
@@ -42,7 +46,7 @@ export function JobForm(props: IJobFormProps): React.JSX.Element {
   return (
     <div className="jp-mlops-form" aria-busy={props.busy}>
       {props.others.length > 0 && (
-        <div className="jp-mlops-notice jp-mod-error" role="alert">
+        <div className="jp-mlops-notice jp-mod-error" role="alert" tabIndex={-1}>
           {props.others.map((problem, index) => (
             <div key={index}>{problem.message}</div>
           ))}
@@ -68,10 +72,12 @@ export function JobForm(props: IJobFormProps): React.JSX.Element {
         formContext={{ defaultFormData: {} }}
         extraErrors={props.errors}
         templates={templates}
+        widgets={WIDGETS}
+        idSeparator="."
         liveValidate={false}
         noHtml5Validate
         showErrorList={false}
-        idPrefix="jp-mlops-form"
+        idPrefix={FORM_ID}
         onChange={event => props.onChange(event.formData ?? {})}
         onSubmit={props.onSubmit}
         onError={props.onSubmit}
@@ -96,23 +102,72 @@ function Field(props: FieldTemplateProps): React.JSX.Element {
       data-type={String(schema.type)}
       data-invalid={!!rawErrors}
     >
-      {schema.type !== 'boolean' && <label htmlFor={id}>{label}</label>}
-      <div className="jp-mlops-field-control">{children}</div>
-      {help && schema.type !== 'boolean' && (
-        <div className="jp-mlops-field-help">{help}</div>
-      )}
-      {rawErrors?.map((error, index) => (
-        <div key={index} className="jp-mlops-field-error" role="alert">
-          {error}
+      <label htmlFor={id} title={label}>
+        {label}
+      </label>
+      <Control invalid={!!rawErrors}>{children}</Control>
+      {help && (
+        <div id={descriptionId(id)} className="jp-mlops-field-help">
+          {help}
         </div>
-      ))}
+      )}
+      {rawErrors && (
+        <div id={errorId(id)} className="jp-mlops-field-error" role="alert">
+          {rawErrors.map((error, index) => (
+            <div key={index}>{error}</div>
+          ))}
+        </div>
+      )}
     </div>
   );
 }
 
+/** The control of a field; says to assistive technology whether what it holds is wrong. */
+function Control(props: {
+  invalid: boolean;
+  children: React.ReactNode;
+}): React.JSX.Element {
+  const node = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    node.current
+      ?.querySelector('input, select, textarea')
+      ?.setAttribute('aria-invalid', String(props.invalid));
+  }, [props.invalid]);
+  return (
+    <div ref={node} className="jp-mlops-field-control">
+      {props.children}
+    </div>
+  );
+}
+
+/** Without a label of its own: a switch stands in the column of the other fields' values. */
+function Checkbox(props: WidgetProps): React.JSX.Element {
+  return (
+    <input
+      type="checkbox"
+      id={props.id}
+      checked={props.value === true}
+      disabled={props.disabled === true || props.readonly === true}
+      aria-describedby={`${descriptionId(props.id)} ${errorId(props.id)}`}
+      onChange={event => props.onChange(event.target.checked)}
+    />
+  );
+}
+
+const WIDGETS = { CheckboxWidget: Checkbox };
+
+/** As rjsf's own widgets name them in `aria-describedby`. */
+function descriptionId(id: string): string {
+  return `${id}__description`;
+}
+
+function errorId(id: string): string {
+  return `${id}__error`;
+}
+
 function objectTemplate(trans: TranslationBundle) {
   return function ObjectFields(props: ObjectFieldTemplateProps): React.JSX.Element {
-    const root = props.idSchema.$id === 'jp-mlops-form';
+    const root = props.idSchema.$id === FORM_ID;
     if (!root) {
       if (!props.properties.length) {
         return <></>;

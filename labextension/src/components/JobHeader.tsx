@@ -41,6 +41,19 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
           {label}
         </span>
         <span className="jp-mlops-header-meta">
+          {job.contents.notebook && (
+            <>
+              <button
+                type="button"
+                className="jp-mlops-link"
+                title={trans.__('Open the notebook that this job was made from')}
+                onClick={actions.openSource}
+              >
+                {job.contents.notebook}
+              </button>
+              {' · '}
+            </>
+          )}
           {job.attempt > 1 && trans.__('attempt %1', job.attempt) + ' · '}
           {job.started_at ? (
             <Elapsed from={job.started_at} to={job.ended_at} trans={trans} />
@@ -117,6 +130,8 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
               key={tab}
               type="button"
               role="tab"
+              id={`jp-mlops-tab-${job.id}-${tab}`}
+              aria-controls={`jp-mlops-view-${job.id}-${tab}`}
               aria-selected={props.tab === tab}
               tabIndex={props.tab === tab ? 0 : -1}
               className="jp-mlops-tab"

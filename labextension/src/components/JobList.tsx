@@ -59,6 +59,10 @@ function rowsOf(
   return rows;
 }
 
+function groupId(notebook: string): string {
+  return `jp-mlops-group-${encodeURIComponent(notebook)}`;
+}
+
 /** The list itself: a grid with one tab stop, moved through by arrow keys. */
 export function JobList(props: IJobListProps): React.JSX.Element {
   const { jobs, grouped, selection, onSelect, actions, trans } = props;
@@ -128,9 +132,40 @@ export function JobList(props: IJobListProps): React.JSX.Element {
     }
   };
 
+  /** The menu of the active row, as the pointer opens it. */
+  const openMenu = (event: React.SyntheticEvent) => {
+    const row = event.currentTarget.querySelector('.jp-mlops-row.jp-mod-active');
+    if (row) {
+      event.preventDefault();
+      event.stopPropagation();
+      const { left, bottom } = row.getBoundingClientRect();
+      row.dispatchEvent(
+        new MouseEvent('contextmenu', {
+          bubbles: true,
+          cancelable: true,
+          clientX: left + 24,
+          clientY: bottom
+        })
+      );
+    }
+  };
+
   const onKeyDown = (event: React.KeyboardEvent) => {
+    if ((event.target as HTMLElement).closest('button')) {
+      return;
+    }
     const row = rows[active];
     switch (event.key) {
+      case 'ContextMenu': {
+        openMenu(event);
+        return;
+      }
+      case 'F10': {
+        if (event.shiftKey) {
+          openMenu(event);
+        }
+        return;
+      }
       case 'ArrowDown': {
         move(event, active + 1);
         return;
@@ -180,6 +215,9 @@ export function JobList(props: IJobListProps): React.JSX.Element {
     } else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       onSelect(new Set(jobs.map(job => job.id)));
+    } else if (event.key === 'r' && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      actions.rerun(row.key);
     } else if (event.key === 'Delete') {
       event.preventDefault();
       const chosen = jobs.filter(job =>
@@ -198,7 +236,7 @@ export function JobList(props: IJobListProps): React.JSX.Element {
   return (
     <div
       className="jp-mlops-list"
-      role="grid"
+      role={grouped ? 'treegrid' : 'grid'}
       aria-label={trans.__('Jobs')}
       aria-multiselectable
       aria-rowcount={rows.length}
@@ -206,11 +244,17 @@ export function JobList(props: IJobListProps): React.JSX.Element {
         activeRow
           ? activeRow.kind === 'job'
             ? `jp-mlops-job-${activeRow.key}`
-            : `jp-mlops-${activeRow.key}`
+            : groupId(activeRow.notebook)
           : undefined
       }
       tabIndex={0}
       onKeyDown={onKeyDown}
+      onContextMenu={event => {
+        // The menu key: the browser sends it to what has the focus, which is the list.
+        if (event.target === event.currentTarget) {
+          openMenu(event);
+        }
+      }}
     >
       <Virtual
         count={rows.length}
@@ -224,11 +268,12 @@ export function JobList(props: IJobListProps): React.JSX.Element {
             return (
               <div
                 key={row.key}
-                id={`jp-mlops-${row.key}`}
+                id={groupId(row.notebook)}
                 className={
                   'jp-mlops-row jp-mlops-group' + (index === active ? ' jp-mod-active' : '')
                 }
                 role="row"
+                aria-level={1}
                 aria-expanded={row.open}
                 aria-rowindex={index + 1}
                 title={row.notebook}

@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { closeIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
+import { deleteIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
@@ -13,6 +13,7 @@ export interface IJobRowProps {
   index: number;
   selected: boolean;
   active: boolean;
+  /** Within a group, which makes the list a tree. */
   indented: boolean;
   trans: TranslationBundle;
   onClick: (event: React.MouseEvent) => void;
@@ -38,6 +39,7 @@ export function JobRow(props: IJobRowProps): React.JSX.Element {
       role="row"
       aria-selected={props.selected}
       aria-rowindex={props.index + 1}
+      aria-level={props.indented ? 2 : undefined}
       data-mlops-job={job.id}
       onClick={props.onClick}
       onDoubleClick={props.onOpen}
@@ -59,11 +61,13 @@ export function JobRow(props: IJobRowProps): React.JSX.Element {
           <>
             <RowButton
               icon={refreshIcon}
+              shortcut="R"
               label={trans.__('Rerun')}
               onClick={props.onRerun}
             />
             <RowButton
-              icon={closeIcon}
+              icon={deleteIcon}
+              shortcut="Del"
               label={trans.__('Delete')}
               onClick={props.onDelete}
             />
@@ -71,6 +75,7 @@ export function JobRow(props: IJobRowProps): React.JSX.Element {
         ) : (
           <RowButton
             icon={stopIcon}
+            shortcut="Del"
             label={trans.__('Cancel')}
             disabled={job.cancelling}
             onClick={props.onCancel}
@@ -121,7 +126,7 @@ function RowDetail(props: {
       {job.failure && job.state === 'failed' && (
         <span className="jp-mlops-row-failure">
           {' · '}
-          {job.failure.ename ?? job.failure.code}
+          {job.failure.ename ?? job.failure.message}
         </span>
       )}
     </span>
@@ -143,6 +148,8 @@ function Progress(props: { job: Job; trans: TranslationBundle }): React.JSX.Elem
 function RowButton(props: {
   icon: LabIcon;
   label: string;
+  /** What does the same from the keyboard. */
+  shortcut: string;
   disabled?: boolean;
   onClick: () => void;
 }): React.JSX.Element {
@@ -150,7 +157,7 @@ function RowButton(props: {
     <button
       type="button"
       className="jp-mlops-iconButton"
-      title={props.label}
+      title={`${props.label} (${props.shortcut})`}
       aria-label={props.label}
       disabled={props.disabled}
       tabIndex={-1}

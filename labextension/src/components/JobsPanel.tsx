@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { FilterBox } from '@jupyterlab/ui-components';
+import { notebookIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { State } from '../api/types';
@@ -31,7 +31,12 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
   const { model, trans, actions } = props;
   const [selection, setSelection] = React.useState<ReadonlySet<string>>(new Set());
   const [grouped, setGrouped] = React.useState(false);
+  const [name, setName] = React.useState(model.filter.name);
   const { states } = model.filter;
+  const filterByName = (text: string) => {
+    setName(text);
+    void model.setFilter({ name: text.trim() });
+  };
 
   const jobs = React.useMemo(
     () => model.jobs.filter(job => !props.hidden.has(job.id)),
@@ -54,10 +59,14 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
   return (
     <div className="jp-mlops-panel">
       <div className="jp-mlops-panel-head">
-        <FilterBox
+        <input
+          type="search"
+          className="jp-mlops-filter"
           placeholder={trans.__('Filter by name')}
-          useFuzzyFilter={false}
-          updateFilter={(_, query) => void model.setFilter({ name: query ?? '' })}
+          aria-label={trans.__('Filter by name')}
+          value={name}
+          spellCheck={false}
+          onChange={event => filterByName(event.target.value)}
         />
         <div
           className="jp-mlops-chips"
@@ -86,11 +95,13 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
           })}
           <button
             type="button"
-            className="jp-mlops-chip jp-mlops-chip-text"
+            className="jp-mlops-chip jp-mlops-chip-group"
             aria-pressed={grouped}
+            aria-label={trans.__('Group by notebook')}
+            title={trans.__('Group by notebook')}
             onClick={() => setGrouped(!grouped)}
           >
-            {trans.__('By notebook')}
+            <notebookIcon.react tag="span" width="16px" height="16px" />
           </button>
         </div>
       </div>
@@ -130,7 +141,10 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
           <button
             type="button"
             className="jp-mlops-link"
-            onClick={() => void model.setFilter({ states: [], name: '' })}
+            onClick={() => {
+              setName('');
+              void model.setFilter({ states: [], name: '' });
+            }}
           >
             {trans.__('Show all jobs')}
           </button>

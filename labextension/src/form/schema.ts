@@ -3,6 +3,7 @@ import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import type { ErrorSchema, RJSFSchema, UiSchema } from '@rjsf/utils';
 
 import type { IProblem, JobSpec, NotebookInfo, ParameterInfo } from '../api/types';
+import { fieldTexts } from './labels';
 import { formatLines, parseDuration, parseLines, parseSize, Unreadable } from './text';
 
 /** What the form holds; texts are read when it is sent. */
@@ -63,7 +64,7 @@ export function formSchema(
   const source = (jobSpec.properties ?? {}) as Record<string, RJSFSchema>;
   for (const [name, property] of Object.entries(source)) {
     if (rerun ? CHANGEABLE.has(name) : !LEFT_OUT.has(name)) {
-      const [schema, ui] = field(name, plain(property, jobSpec));
+      const [schema, ui] = field(name, plain(property, jobSpec), fieldTexts(trans));
       properties[name] = schema;
       uiSchema[name] = ui;
     }
@@ -263,7 +264,12 @@ function parameterFields(
 }
 
 /** One field of the server's schema as the form shows it. */
-function field(path: string, schema: RJSFSchema): [RJSFSchema, UiSchema] {
+function field(
+  path: string,
+  source: RJSFSchema,
+  texts: ReturnType<typeof fieldTexts>
+): [RJSFSchema, UiSchema] {
+  const schema = { ...source, ...texts[path] };
   const text = TEXT_FIELDS[path];
   if (text) {
     return [
@@ -278,7 +284,7 @@ function field(path: string, schema: RJSFSchema): [RJSFSchema, UiSchema] {
     const properties: Record<string, RJSFSchema> = {};
     const ui: UiSchema = {};
     for (const [name, child] of Object.entries(schema.properties)) {
-      [properties[name], ui[name]] = field(`${path}.${name}`, child as RJSFSchema);
+      [properties[name], ui[name]] = field(`${path}.${name}`, child as RJSFSchema, texts);
     }
     return [{ type: 'object', title: schema.title, properties }, ui];
   }

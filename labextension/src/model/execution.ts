@@ -6,6 +6,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { MlopsClient } from '../api/client';
+import { MlopsError } from '../api/client';
 import type { MlopsStream } from '../api/stream';
 import type { IAttemptEvent, IProblemDocument, Job } from '../api/types';
 
@@ -84,22 +85,14 @@ export class ExecutionModel implements IDisposable {
     return this._status.get(index) ?? 'waiting';
   }
 
-  async start(): Promise<void> {
-    await this._load();
-    if (this._isDisposed) {
-      return;
+  /** `prepared`: there is a notebook already; else it is waited for. */
+  async start(prepared: boolean): Promise<void> {
+    if (prepared) {
+      await this._load();
     }
-    this._subscription = this._stream.subscribe<IAttemptEvent>({
-      path: () => {
-        const attempt = this._attempt ? `&attempt=${this._attempt}` : '';
-        return `/api/v1/jobs/${this.jobId}/events?follow=1&after=${this._seq}${attempt}`;
-      },
-      next: event => this._queue(event),
-      error: problem => {
-        this._problem = problem;
-        this._changed.emit();
-      }
-    });
+    if (!this._isDisposed) {
+      this._follow();
+    }
   }
 
   dispose(): void {
@@ -114,8 +107,33 @@ export class ExecutionModel implements IDisposable {
   /**
    * Apply events in order. Loading a notebook is asynchronous, so what comes meanwhile waits.
    */
-  private _queue(event: IAttemptEvent): void {
-    this._pending = this._pending.then(() => this._apply(event));
+  /** Events from `_seq` on; what an earlier subscription still has queued is left out. */
+  private _follow(): void {
+    this._subscription?.dispose();
+    const generation = ++this._generation;
+    this._subscription = this._stream.subscribe<IAttemptEvent>({
+      path: () => {
+        const attempt = this._attempt ? `&attempt=${this._attempt}` : '';
+        return `/api/v1/jobs/${this.jobId}/events?follow=1&after=${this._seq}${attempt}`;
+      },
+      next: event => {
+        this._pending = this._pending
+          .then(() => (generation === this._generation ? this._apply(event) : undefined))
+          .catch((error: unknown) => this._fail(error));
+      },
+      error: problem => {
+        this._problem = problem;
+        this._changed.emit();
+      }
+    });
+  }
+
+  private _fail(error: unknown): void {
+    if (!(error instanceof MlopsError)) {
+      throw error;
+    }
+    this._problem = { code: error.code, detail: error.message, hint: error.hint };
+    this._changed.emit();
   }
 
   private async _apply(event: IAttemptEvent): Promise<void> {
@@ -139,13 +157,26 @@ export class ExecutionModel implements IDisposable {
       }
       this._seq = event.seq;
     }
-    if (event.type === 'prepared' || (!this._notebook && event.type !== 'note')) {
-      const seq = this._seq;
-      await this._load();
-      this._seq = Math.max(this._seq, seq);
+    const missing = !this._notebook && event.type === 'saved';
+    if (event.type === 'prepared' || missing || (event.type === 'saved' && this._stale)) {
+      await this._reload();
+    } else {
+      this._change(event);
+    }
+  }
+
+  /** Take the notebook as saved last; it may lack events that were told already. */
+  private async _reload(): Promise<void> {
+    const told = this._seq;
+    await this._load();
+    if (this._isDisposed) {
       return;
     }
-    this._change(event);
+    if (this._seq < told - 1) {
+      this._follow();
+    } else {
+      this._seq = Math.max(this._seq, told);
+    }
   }
 
   private _change(event: IAttemptEvent): void {
@@ -177,14 +208,10 @@ export class ExecutionModel implements IDisposable {
         break;
       case 'clear_output':
         this._code(index)?.outputs.clear(Boolean(event.wait));
+        this._forget(index);
         break;
       case 'update_display':
         this._updateDisplay(event);
-        break;
-      case 'saved':
-        if (this._stale) {
-          void this._load();
-        }
         break;
       case 'note':
         this._notes = [...this._notes, String(event.text)];
@@ -222,6 +249,18 @@ export class ExecutionModel implements IDisposable {
           data: event.data as nbformat.IMimeBundle,
           metadata: (event.metadata as nbformat.OutputMetadata) ?? {}
         });
+      }
+    }
+  }
+
+  /** The displays of a cell are gone with its outputs. */
+  private _forget(cell: number): void {
+    for (const [id, places] of this._displays) {
+      const left = places.filter(([index]) => index !== cell);
+      if (left.length) {
+        this._displays.set(id, left);
+      } else {
+        this._displays.delete(id);
       }
     }
   }
@@ -291,6 +330,7 @@ export class ExecutionModel implements IDisposable {
   private _problem: IProblemDocument | null = null;
   private _seq = 0;
   private _stale = false;
+  private _generation = 0;
   private _pending: Promise<void> = Promise.resolve();
   private _subscription: IDisposable | null = null;
   private _isDisposed = false;

@@ -10,6 +10,8 @@ import type { IStoreEvent, Job, State } from '../api/types';
 import { isTerminal } from '../api/types';
 
 const PAGE = 100;
+/** The server's own limit. */
+const LARGEST_PAGE = 1000;
 const COUNT_DELAY_MS = 300;
 
 export interface IJobFilter {
@@ -101,8 +103,11 @@ export class JobsModel implements IDisposable {
     this._changed.emit();
     try {
       const [list, running] = await Promise.all([
-        this.client.jobs({ ...this._filter, limit: Math.max(PAGE, this._jobs.size) }),
-        this.client.jobs({ states: ['queued', 'starting', 'running'], limit: 1000 })
+        this.client.jobs({
+          ...this._filter,
+          limit: Math.min(Math.max(PAGE, this._jobs.size), LARGEST_PAGE)
+        }),
+        this.client.jobs({ states: ['queued', 'starting', 'running'], limit: LARGEST_PAGE })
       ]);
       if (generation !== this._generation || this._isDisposed) {
         return;
@@ -138,15 +143,32 @@ export class JobsModel implements IDisposable {
       return;
     }
     const generation = this._generation;
-    const list = await this.client.jobs({
-      ...this._filter,
-      limit: PAGE,
-      cursor: this._next
-    });
-    if (generation === this._generation) {
-      list.jobs.forEach(job => this._jobs.set(job.id, job));
-      this._next = list.next ?? null;
-      this._sort();
+    this._loading = true;
+    try {
+      const list = await this.client.jobs({
+        ...this._filter,
+        limit: PAGE,
+        cursor: this._next
+      });
+      if (generation === this._generation) {
+        for (const job of list.jobs) {
+          const known = this._jobs.get(job.id);
+          if (!known || known.version <= job.version) {
+            this._jobs.set(job.id, job);
+          }
+        }
+        this._next = list.next ?? null;
+        this._error = null;
+      }
+    } catch (error) {
+      if (generation === this._generation) {
+        this._error = asMlopsError(error);
+      }
+    } finally {
+      if (generation === this._generation) {
+        this._loading = false;
+        this._sort();
+      }
     }
   }
 

@@ -9,9 +9,12 @@ import * as React from 'react';
 import type { MlopsClient } from '../api/client';
 import { MlopsError } from '../api/client';
 import type { IProblem, Job, JobSpec, NotebookInfo, SpecChanges } from '../api/types';
-import { JobForm } from '../components/JobForm';
+import { FORM_ID, JobForm } from '../components/JobForm';
 import type { IFormData } from '../form/schema';
 import { formSchema, initialData, toErrors, toSpec } from '../form/schema';
+
+/** A field that the server doesn't know and so refuses: nothing is made, all is checked. */
+const UNREADABLE = 'unreadable';
 
 /** The form's content; holds what was typed while the server is asked. */
 class FormBody extends ReactWidget {
@@ -36,25 +39,25 @@ class FormBody extends ReactWidget {
   async send(): Promise<Job | null> {
     const { client, info, trans, rerunOf } = this._options;
     const { spec, problems } = toSpec(this._data, info, trans, !!rerunOf);
-    if (problems.length) {
-      this._refuse(problems);
-      return null;
-    }
+    problems.push(...this._unreadableNumbers());
+    // What can't be read here can't be sent; the server still says what is wrong with the rest.
+    const probe = problems.length ? { [UNREADABLE]: true } : {};
     this._busy = true;
     this.update();
     try {
       return rerunOf
-        ? await client.rerun(rerunOf.id, changes(spec))
-        : await client.submit({ spec: spec as JobSpec }, this._key);
+        ? await client.rerun(rerunOf.id, { ...changes(spec), ...probe })
+        : await client.submit({ spec: { ...(spec as JobSpec), ...probe } }, this._key);
     } catch (error) {
       if (!(error instanceof MlopsError)) {
         throw error;
       }
-      this._refuse(
-        error.problems.length
-          ? error.problems
-          : [{ where: '', message: [error.message, error.hint].filter(Boolean).join(' ') }]
-      );
+      const refused = error.problems.filter(({ where }) => !where.endsWith(UNREADABLE));
+      if (!error.problems.length) {
+        const message = [error.message, error.hint].filter(Boolean).join(' ');
+        refused.push({ where: '', message });
+      }
+      this._refuse([...problems, ...refused]);
       return null;
     } finally {
       this._busy = false;
@@ -85,13 +88,24 @@ class FormBody extends ReactWidget {
     );
   }
 
+  /** Numbers that the browser holds back, since they are none. */
+  private _unreadableNumbers(): IProblem[] {
+    const message = this._options.trans.__('Write a number.');
+    return [...this.node.querySelectorAll<HTMLInputElement>('input[type="number"]')]
+      .filter(input => input.validity?.badInput)
+      .map(input => ({ where: input.id.slice(FORM_ID.length + 1), message }));
+  }
+
   private _refuse(problems: readonly IProblem[]): void {
     this._problems = problems;
     this.update();
     window.requestAnimationFrame(() => {
-      this.node
-        .querySelector<HTMLElement>('[data-invalid="true"] input, [role="alert"]')
-        ?.focus();
+      const control = ':is(input, select, textarea)';
+      const first = this.node.querySelector<HTMLElement>(
+        `[data-invalid="true"] ${control}, .jp-mlops-notice[role="alert"]`
+      );
+      first?.scrollIntoView({ block: 'nearest' });
+      first?.focus();
     });
   }
 
@@ -134,10 +148,10 @@ export class JobFormDialog extends Dialog<Job> {
         : trans.__('Run %1 as job', info.notebook.split('/').pop() ?? info.notebook),
       body,
       buttons: [
-        Dialog.cancelButton(),
+        Dialog.cancelButton({ label: trans.__('Cancel') }),
         Dialog.okButton({ label: rerunOf ? trans.__('Rerun') : trans.__('Run') })
       ],
-      focusNodeSelector: 'input'
+      focusNodeSelector: '.jp-mlops-field-control :is(input, select, textarea)'
     });
     this.addClass('jp-mlops-formDialog');
     this._form = body;

@@ -53,6 +53,11 @@ export class JobContent extends Panel {
     stack.addClass('jp-mlops-job-body');
     Object.values(this._views).forEach(view => stack.addWidget(view));
     this.addWidget(stack);
+    for (const [name, view] of Object.entries(this._views)) {
+      view.node.id = `jp-mlops-view-${id}-${name}`;
+      view.node.setAttribute('role', 'tabpanel');
+      view.node.setAttribute('aria-labelledby', `jp-mlops-tab-${id}-${name}`);
+    }
     this._show('notebook');
     model.jobChanged.connect(this._onJob, this);
     this._execution.ended.connect((_, job) => model.accept(job));
@@ -96,7 +101,16 @@ export class JobContent extends Panel {
       return;
     }
     model.start();
-    await this._execution.start();
+    try {
+      // Before that there is nothing to ask for.
+      await this._execution.start((this._job?.progress.total ?? 0) > 0);
+    } catch (error) {
+      if (!(error instanceof MlopsError)) {
+        throw error;
+      }
+      this._error = error;
+      this._changed.emit();
+    }
   }
 
   private _onJob(_: JobsModel, job: Job): void {

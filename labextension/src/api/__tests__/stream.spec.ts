@@ -121,7 +121,10 @@ describe('MlopsStream', () => {
   it('closes what nobody listens to any more', () => {
     const stream = makeStream();
     const heard: unknown[] = [];
-    const subscription = stream.subscribe({ path: () => '/a', next: line => heard.push(line) });
+    const subscription = stream.subscribe({
+      path: () => '/a',
+      next: line => heard.push(line)
+    });
     newest().open();
     subscription.dispose();
     expect(newest().sent[1]).toEqual({ op: 'close', id: '1' });

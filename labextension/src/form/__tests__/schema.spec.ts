@@ -1,5 +1,6 @@
+/* eslint-disable jupyter/no-untranslated-string -- the server's words */
 import { nullTranslator } from '@jupyterlab/translation';
-import type { RJSFSchema } from '@rjsf/utils';
+import type { RJSFSchema, UiSchema } from '@rjsf/utils';
 
 import type { JobSpec, NotebookInfo } from '../../api/types';
 import { formSchema, initialData, toErrors, toSpec } from '../schema';
@@ -38,7 +39,14 @@ const INFO = {
   problems: [],
   warnings: [],
   parameters: [
-    { name: 'lr', type: 'float', default: 0.1, default_source: '0.1', literal: true, help: 'Rate' },
+    {
+      name: 'lr',
+      type: 'float',
+      default: 0.1,
+      default_source: '0.1',
+      literal: true,
+      help: 'Rate'
+    },
     {
       name: 'layers',
       type: 'list',
@@ -47,7 +55,14 @@ const INFO = {
       literal: true,
       help: ''
     },
-    { name: 'seed', type: 'unknown', default: null, default_source: 'f()', literal: false, help: '' }
+    {
+      name: 'seed',
+      type: 'unknown',
+      default: null,
+      default_source: 'f()',
+      literal: false,
+      help: ''
+    }
   ]
 } as NotebookInfo;
 
@@ -61,7 +76,8 @@ describe('formSchema', () => {
     const parameters = fields.parameters.properties as Record<string, RJSFSchema>;
     expect(parameters.lr).toMatchObject({ type: 'number', description: 'float · Rate' });
     expect(parameters.layers.type).toBe('string');
-    expect(uiSchema.parameters.seed['ui:placeholder']).toContain('f()');
+    const ui = uiSchema.parameters as UiSchema;
+    expect((ui.seed as UiSchema)['ui:placeholder']).toContain('f()');
   });
 
   it('offers for a rerun only what a rerun can change', () => {
@@ -158,7 +174,9 @@ describe('text', () => {
     ['90', 90],
     ['1.5h', 5400],
     ['2d', 172_800]
-  ])('reads the time %s', (text, seconds) => expect(parseDuration(text, trans)).toBe(seconds));
+  ])('reads the time %s', (text, seconds) =>
+    expect(parseDuration(text, trans)).toBe(seconds)
+  );
 
   it.each(['', 'x', '1y', '1h x', '-3m'])('refuses the time %j', text =>
     expect(() => parseDuration(text, trans)).toThrow(Unreadable)
@@ -171,5 +189,8 @@ describe('text', () => {
   ])('reads the size %s', (text, bytes) => expect(parseSize(text, trans)).toBe(bytes));
 
   it('keeps spaces and signs in values', () =>
-    expect(parseLines('A= b \n\nC', trans)).toEqual({ values: { A: ' b ' }, names: ['C'] }));
+    expect(parseLines('A= b \n\nC', trans)).toEqual({
+      values: { A: ' b ' },
+      names: ['C']
+    }));
 });

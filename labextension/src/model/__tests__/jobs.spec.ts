@@ -36,7 +36,12 @@ class FakeServer {
       const jobs = this.jobsNow.filter(
         j => !query.states?.length || query.states.includes(j.state)
       );
-      return Promise.resolve({ jobs, next: null, counts: {}, version: this.seq } as JobList);
+      return Promise.resolve({
+        jobs,
+        next: null,
+        counts: {},
+        version: this.seq
+      } as JobList);
     },
     job: (id: string): Promise<Job> => {
       const found = this.jobsNow.find(j => j.id === id);
@@ -79,8 +84,16 @@ describe('JobsModel', () => {
   });
 
   it('takes events, and never an older reading after a newer one', () => {
-    server.subscription?.next({ seq: 12, type: 'job', job: job('a', { version: 12, name: 'new' }) });
-    server.subscription?.next({ seq: 12, type: 'job', job: job('a', { version: 11, name: 'old' }) });
+    server.subscription?.next({
+      seq: 12,
+      type: 'job',
+      job: job('a', { version: 12, name: 'new' })
+    });
+    server.subscription?.next({
+      seq: 12,
+      type: 'job',
+      job: job('a', { version: 11, name: 'old' })
+    });
     expect(model.get('a')?.name).toBe('new');
     expect(server.subscription?.path()).toContain('after=12');
   });
