@@ -1,0 +1,48 @@
+"""Errors in a notebook: a line or two in the cell, and the cells after it don't run."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from jupyter_mlops.cli.console import clean, one_line
+from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.magics.console import spoken
+
+
+class JobFailed(MlopsError):
+    """The job that a cell waited for didn't succeed."""
+
+    code: ClassVar[str] = "job_failed"
+    title: ClassVar[str] = "Job"
+
+
+class Detached(KeyboardInterrupt):
+    """The person interrupted the cell; the job goes on."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text.partition("\n")[0])
+        self._text = text
+
+    def _render_traceback_(self) -> list[str]:
+        return [self._text]
+
+
+def lines_of(error: MlopsError) -> list[str]:
+    """What is shown of an error."""
+    detail = clean(error.detail)
+    lines = [f"{one_line(error.title)}: {detail}"]
+    for problem in error.problems:
+        where, message = one_line(problem.get("where", "")), clean(problem.get("message", ""))
+        if message and message not in detail:
+            lines.append(f"  - {where}: {message}" if where else f"  - {message}")
+    if error.hint:
+        lines.append(f"  {clean(error.hint)}")
+    return [spoken(line) for line in lines]
+
+
+def as_told(error: MlopsError) -> MlopsError:
+    """The same error, shown without a traceback (IPython asks an exception how)."""
+    rendered = lines_of(error)
+    told: Any = error
+    told._render_traceback_ = lambda: rendered
+    return error
