@@ -102,4 +102,6 @@ def _identified(send: Send) -> Send:
 def serve_with(app: FastAPI, service: Service) -> ASGIApp:
     """`app` as it is served: with its service, counting what is under way."""
     app.state.service = service
+    if service.tracking is not None:
+        app.mount("/mlflow", service.tracking.app)
     return Counting(app, service)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from jupyter_mlops.errors import KernelUnknown
 from jupyter_mlops.jobs import kernelspecs
 from jupyter_mlops.jobs.backends.process import ProcessLauncher
-from jupyter_mlops.jobs.recording import NullRecorder, Recorder
+from jupyter_mlops.jobs.store import Store
 from jupyter_mlops.settings import Settings
+from jupyter_mlops.tracking.service import TrackingService
+from jupyter_mlops.tracking.service import make_tracking as make_tracking_service
 
 
 def make_launcher(settings: Settings) -> ProcessLauncher:
@@ -21,7 +23,8 @@ def make_launcher(settings: Settings) -> ProcessLauncher:
     return launcher
 
 
-def make_recorder(environment: Mapping[str, str]) -> Recorder:
-    """Who records jobs as runs."""
-    del environment
-    return NullRecorder()
+def make_tracking(
+    store: Store, settings: Settings, environment: Mapping[str, str]
+) -> TrackingService:
+    """Who records jobs as runs, and MLflow's pages."""
+    return make_tracking_service(store, settings, environment)

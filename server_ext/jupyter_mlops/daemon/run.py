@@ -21,7 +21,7 @@ from jupyter_mlops._version import __version__
 from jupyter_mlops.daemon import sockets
 from jupyter_mlops.daemon.app import make_app, serve_with
 from jupyter_mlops.daemon.lock import DaemonLock
-from jupyter_mlops.daemon.parts import make_launcher, make_recorder
+from jupyter_mlops.daemon.parts import make_launcher, make_tracking
 from jupyter_mlops.daemon.service import Service
 from jupyter_mlops.jobs import capacity
 from jupyter_mlops.jobs.dispatcher import Dispatcher
@@ -91,18 +91,20 @@ async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
     hub = Hub()
     # As it is now: MLflow's app, once loaded, leaves variables of its own in os.environ.
     environment = dict(os.environ)
-    recorder = make_recorder(environment)
+    tracking = make_tracking(store, found, environment)
     there = await asyncio.to_thread(capacity.measure, found.capacity)
     launcher = make_launcher(found)
-    dispatcher = Dispatcher(store, hub, launcher, recorder, found, there, environment)
-    service = Service(store, hub, dispatcher, found)
+    dispatcher = Dispatcher(store, hub, launcher, tracking.recorder, found, there, environment)
+    service = Service(store, hub, dispatcher, found, tracking)
     try:
         await dispatcher.start()
+        await tracking.start()
         yield service
     finally:
         hub.close()
         await service.stop_tasks()
         await dispatcher.stop()
+        await tracking.stop()
 
 
 def make_server(app: FastAPI, service: Service) -> uvicorn.Server:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from jupyter_mlops.jobs.dispatcher import Dispatcher
 from jupyter_mlops.jobs.hub import Hub
 from jupyter_mlops.jobs.store import Store
 from jupyter_mlops.settings import Settings
+from jupyter_mlops.tracking.service import TrackingService
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ class Service:
     hub: Hub
     dispatcher: Dispatcher
     settings: Settings
-    #: About tracking, for `GET /status`.
-    tracking_status: Callable[[], dict[str, Any]] = dict
+    #: Runs in MLflow; None where nothing is recorded.
+    tracking: TrackingService | None = None
     started: float = field(default_factory=time.monotonic)
     #: Set when the daemon is to leave.
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,7 +73,7 @@ class Service:
             "counts": counts,
             "settings": self.settings.model_dump(mode="json"),
             "warm": self.dispatcher.warm_status(),
-            "tracking": self.tracking_status(),
+            "tracking": self.tracking.status() if self.tracking is not None else {},
             "followers": len(self.hub),
         }
 
@@ -80,7 +81,8 @@ class Service:
         """Seconds since anything was queued, running, asked for or followed."""
         if self.dispatcher.busy or self.active:
             self.last_active = time.monotonic()
-        return time.monotonic() - self.last_active
+        used = float("inf") if self.tracking is None else self.tracking.idle_for
+        return min(used, time.monotonic() - self.last_active)
 
 
 def amount(found: Amount) -> dict[str, Any]:

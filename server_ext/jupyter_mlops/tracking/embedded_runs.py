@@ -1,0 +1,186 @@
+"""Runs in the embedded store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.errors import Busy, MlopsError, StoreFull
+from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.jobs.runner.files import is_full
+from jupyter_mlops.tracking import artifacts, environment, sql
+from jupyter_mlops.tracking.embedded import Embedded
+from jupyter_mlops.tracking.live_runs import LiveRuns
+from jupyter_mlops.tracking.mlflow_server import MlflowServer
+from jupyter_mlops.tracking.run_guard import CREATOR_TAG
+from jupyter_mlops.tracking.run_record import JOB_TAG, RunRecord, RunStatus, milliseconds
+from jupyter_mlops.tracking.runs import Begun, Recorded
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a job's start waits for its run's row; it comes later otherwise.
+_ROW_PATIENCE = 2.0
+
+
+class EmbeddedRuns:
+    """Plain SQL; see `runs.Runs`."""
+
+    shown_uri = ""
+
+    def __init__(self, embedded: Embedded, server: MlflowServer, live: LiveRuns) -> None:
+        self._embedded = embedded
+        self._server = server
+        self._live = live
+
+    def start(self) -> None:
+        """Make the store ready in the background and serve MLflow."""
+        self._embedded.start()
+        self._server.start()
+
+    async def stop(self) -> None:
+        """Stop serving; what was asked for is written first."""
+        await asyncio.to_thread(self._server.stop)
+        await self._embedded.stop()
+
+    async def begin(
+        self, job: Job, record: RunRecord, inherited: Mapping[str, str]
+    ) -> Begun | None:
+        """Insert the run; what the kernel calls waits for that, so the start need not."""
+        placing = asyncio.wrap_future(self._embedded.begin(record))
+        place: sql.RunPlace | None = None
+        if self._embedded.ready.done():
+            done, _ = await asyncio.wait([placing], timeout=_ROW_PATIENCE)
+            if done:
+                try:
+                    place = placing.result()
+                except MlopsError as error:
+                    log.warning("job %s: its run can't be begun: %s", job.id, error.detail)
+        if not placing.done():
+            placing.add_done_callback(lambda done: self._placed(job.id, done))
+        experiment_id = place.experiment_id if place is not None else None
+        self._learn_experiment(job.id, experiment_id)
+        return Begun(
+            record.run_id,
+            experiment_id,
+            environment.for_embedded(
+                self._server.access.address,
+                self._server.access.job_token(job.id, record.attempt),
+                run_id=record.run_id,
+                experiment_id=experiment_id,
+                experiment=record.experiment,
+                inherited=inherited,
+            ),
+        )
+
+    async def apply(
+        self, record: RunRecord, earlier: Sequence[RunRecord], files: Mapping[str, Path]
+    ) -> Recorded:
+        """In one transaction; files after it."""
+        store = await self._embedded.store()
+
+        def work(db: sqlite3.Connection) -> Recorded:
+            now = milliseconds(time.time())
+            place = sql.begin(db, record, now)
+            sql.bring_to_truth(db, record)
+            for one in earlier:
+                sql.bring_to_truth(db, one)
+            if record.status.terminal:
+                self._end_further_runs(db, record, now)
+            return Recorded(place, sql.metrics(db, record.run_id))
+
+        recorded = await store.run(work, durable=record.status.terminal)
+        self._learn_experiment(record.job_id, recorded.place.experiment_id)
+        await self.put(recorded.place, files)
+        return recorded
+
+    async def put(self, place: sql.RunPlace, files: Mapping[str, Path]) -> None:
+        """Straight into the directory that MLflow serves."""
+        directory = artifacts.local_directory(self._embedded.artifacts, place.artifact_uri)
+        if directory is None or not files:
+            if files:
+                log.info("run %s keeps its artifacts elsewhere; none added", place.run_id)
+            return
+        try:
+            await asyncio.to_thread(artifacts.put, directory, files)
+        except FileNotFoundError as error:
+            raise Busy(f"An artifact can't be copied: {error}.") from error
+        except OSError as error:
+            if is_full(error):
+                raise StoreFull(
+                    f"There is no space left for artifacts in {directory}.",
+                    hint="Free some space; then they follow.",
+                ) from error
+            raise Busy(f"An artifact can't be copied: {error.strerror or error}.") from error
+
+    async def live_metrics(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]] | None:
+        """Only when somebody has written at all."""
+        if self._embedded.state != "ready":
+            return None
+        store = self._embedded.ready.result()
+        if not await store.changed():
+            return None
+        return await store.read(lambda db: {run_id: sql.metrics(db, run_id) for run_id in run_ids})
+
+    async def reconcile(self, states: Mapping[str, tuple[State, frozenset[str]]]) -> set[str]:
+        """Whatever claims to be a job's and goes on though the job doesn't."""
+        store = await self._embedded.store()
+
+        def work(db: sqlite3.Connection) -> set[str]:
+            again: set[str] = set()
+            now = milliseconds(time.time())
+            for tag in (JOB_TAG, CREATOR_TAG):
+                for run_id, job_id in sql.unfinished(db, tag):
+                    state, own = states.get(job_id, (None, frozenset[str]()))
+                    if state is not None and not state.terminal:
+                        continue
+                    if run_id in own:
+                        again.add(job_id)
+                    else:
+                        sql.end(db, run_id, RunStatus.KILLED, now)
+            return again
+
+        return await store.run(work)
+
+    async def deleted(self, job_id: str) -> None:
+        """Only jobs that have ended can be deleted, so nobody ends these runs any more."""
+        store = await self._embedded.store()
+
+        def work(db: sqlite3.Connection) -> None:
+            now = milliseconds(time.time())
+            for tag in (JOB_TAG, CREATOR_TAG):
+                for run_id, creator in sql.unfinished(db, tag):
+                    if creator == job_id:
+                        sql.end(db, run_id, RunStatus.KILLED, now)
+
+        await store.run(work)
+
+    def status(self) -> dict[str, Any]:
+        """State of the store and of the mounted app."""
+        problem = self._embedded.problem
+        return {
+            "store": self._embedded.state,
+            "detail": "" if problem is None else f"{problem.detail} {problem.hint}".strip(),
+            "mlflow": self._server.state,
+            "address": self._server.access.address,
+        }
+
+    def _placed(self, job_id: str, done: asyncio.Future[sql.RunPlace]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._learn_experiment(job_id, done.result().experiment_id)
+
+    def _learn_experiment(self, job_id: str, experiment_id: str | None) -> None:
+        run = self._live.of_job(job_id)
+        if run is not None and experiment_id is not None:
+            run.experiment_id = experiment_id
+
+    @staticmethod
+    def _end_further_runs(db: sqlite3.Connection, record: RunRecord, now: int) -> None:
+        """Runs that the notebook made itself and left open: nobody will end them any more."""
+        for run_id, creator in sql.unfinished(db, CREATOR_TAG):
+            if creator == record.job_id:
+                sql.end(db, run_id, record.status, record.ended or now)

@@ -1,0 +1,76 @@
+"""What the recorder needs of the place where runs are kept: the embedded store or a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.tracking.run_record import RunRecord
+from jupyter_mlops.tracking.sql import RunPlace
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that an attempt may use."""
+
+    run_id: str
+    #: None while it isn't known.
+    experiment_id: str | None
+    #: For the attempt's kernel.
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A run as it is now."""
+
+    place: RunPlace
+    metrics: dict[str, float]
+
+
+class Runs(Protocol):
+    """Keeps runs. Methods raise an MlopsError when it can't be done now; all may be repeated."""
+
+    #: For people: no credentials. Empty for the embedded store.
+    shown_uri: str
+
+    def start(self) -> None:
+        """Make ready in the background."""
+
+    async def stop(self) -> None:
+        """Let go."""
+
+    async def begin(
+        self, job: Job, record: RunRecord, inherited: Mapping[str, str]
+    ) -> Begun | None:
+        """The run of an attempt that is about to start; None when there is none in time.
+
+        `inherited` is what the kernel's environment holds besides.
+        """
+
+    async def apply(
+        self, record: RunRecord, earlier: Sequence[RunRecord], files: Mapping[str, Path]
+    ) -> Recorded:
+        """Bring the run to the truth, and those of earlier attempts; add files to its artifacts."""
+
+    async def put(self, place: RunPlace, files: Mapping[str, Path]) -> None:
+        """Add files to the run's artifacts."""
+
+    async def live_metrics(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]] | None:
+        """Metrics of runs that go on; None when nothing is new or asking would cost much."""
+
+    async def deleted(self, job_id: str) -> None:
+        """The job is gone: no run of it may stay open."""
+
+    async def reconcile(self, states: Mapping[str, tuple[State, frozenset[str]]]) -> set[str]:
+        """End runs that a crash left open; returns jobs that have to be synced for it.
+
+        Args:
+            states: job → its state and the runs that its attempts have, of every job there is.
+        """
+
+    def status(self) -> dict[str, Any]:
+        """About it, for `GET /status`."""
