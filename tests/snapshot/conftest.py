@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,10 +53,3 @@ def bash_kernel() -> Callable[[str], KernelSpec]:
     spec = KernelSpec(name="bash", argv=("x",), display_name="Bash", language="bash", directory="")
     known = {**installed(), "bash": spec}
     return lambda name: known[name]
-
-
-def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a notebook file's document."""
-    document = json.loads(path.read_text())
-    change(document)
-    path.write_text(json.dumps(document))

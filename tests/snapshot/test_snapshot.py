@@ -197,6 +197,16 @@ def test_values_are_checked_against_the_language_of_the_kernel(project, bash_ker
             take_snapshot(spec, find_kernel=bash_kernel)
 
 
+def test_another_kernel_than_the_notebooks_own_reads_its_parameters_too(bash_kernel, make_notebook):
+    """A notebook that names no kernel is read in the language of the one that is given."""
+    path = make_notebook(
+        "echo $size", parameters="size=3 # how many", kernelspec={}, name="s.ipynb"
+    )
+    spec = JobSpec(notebook=str(path), parameters={"size": "x"}, kernel="bash")
+    with pytest.raises(InvalidInput, match=r"parameters\.size must be a whole number"):
+        take_snapshot(spec, find_kernel=bash_kernel)
+
+
 # ---------------------------------------------------------------- paths
 
 

@@ -94,7 +94,9 @@ def check_parameters(
         except Unwritable as error:
             problems.append({"where": where, "message": str(error)})
     if values and not declared:
-        warnings.append('No cell is tagged "parameters": the values are set before the first cell.')
+        warnings.append(
+            'No cell tagged "parameters" declares any parameter; the values are set all the same.'
+        )
     return problems, warnings
 
 

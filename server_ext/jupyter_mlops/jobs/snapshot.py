@@ -144,15 +144,11 @@ def notebook_info(raw: bytes, notebook: str) -> NotebookInfo:
     """The same of a notebook's content; `notebook` is its path."""
     called = shown(os.path.basename(notebook))
     installed = kernelspecs.installed()
-    info = NotebookInfo(
-        notebook=notebook, kernels=[spec.kernel for spec in installed.values()]
-    )
+    info = NotebookInfo(notebook=notebook, kernels=[spec.kernel for spec in installed.values()])
     try:
         read = _read(raw, called)
     except NotebookInvalid as error:
-        info.problems = error.problems or [
-            {"where": "notebook", "message": error.detail}
-        ]
+        info.problems = error.problems or [{"where": "notebook", "message": error.detail}]
         return info
     info.cells = len(read.sources)
     info.parameters = [_info(one) for one in read.declared]
@@ -165,9 +161,7 @@ def notebook_info(raw: bytes, notebook: str) -> NotebookInfo:
     info.kernel = (
         spec.kernel
         if spec is not None
-        else Kernel(
-            name=name.name, display_name=name.display_name, language=name.language
-        )
+        else Kernel(name=name.name, display_name=name.display_name, language=name.language)
     )
     if spec is None:
         info.problems = [
@@ -197,9 +191,7 @@ def make_links(bundle: Path) -> None:
     code = bundle / CODE
     for relative, target in wanted.items():
         place = code / relative
-        if not place.resolve().parent.is_relative_to(
-            code.resolve()
-        ) or ".." in relative.split("/"):
+        if not place.resolve().parent.is_relative_to(code.resolve()) or ".." in relative.split("/"):
             continue  # below a link that was made before: what lies there is there already
         place.parent.mkdir(parents=True, exist_ok=True)
         if not os.path.lexists(place):
@@ -278,9 +270,7 @@ def _check_directory(directory: Path, root: Path | None) -> None:
 
 
 def _read(raw: bytes, called: str) -> _Read:
-    return (
-        _remembered(raw, called) if len(raw) <= _REMEMBERED else _read_now(raw, called)
-    )
+    return _remembered(raw, called) if len(raw) <= _REMEMBERED else _read_now(raw, called)
 
 
 @lru_cache(maxsize=32)
@@ -310,19 +300,19 @@ def _kernel(read: _Read, spec: JobSpec, find_kernel: FindKernel, called: str) ->
         return find_kernel(name.name).kernel
     except (NotebookInvalid, KernelUnknown) as error:
         if isinstance(error, KernelUnknown):
-            error.problems = error.problems or [
-                {"where": "kernel", "message": error.detail}
-            ]
+            error.problems = error.problems or [{"where": "kernel", "message": error.detail}]
         language = name.language if name and name.language else read.notebook.language
-        found, _ = check_parameters(
-            spec.parameters, list(read.declared), language or "python"
-        )
+        found, _ = check_parameters(spec.parameters, list(read.declared), language or "python")
         error.problems = [*error.problems, *found]
         raise
 
 
 def _checked(read: _Read, parameters: Mapping[str, Any], language: str) -> list[str]:
-    problems, warnings = check_parameters(parameters, list(read.declared), language)
+    declared = list(read.declared)
+    if language.lower() != (read.notebook.language or "python"):
+        # Another kernel than the notebook's own was asked for.
+        declared = declared_parameters(read.notebook, language)
+    problems, warnings = check_parameters(parameters, declared, language)
     if problems:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
