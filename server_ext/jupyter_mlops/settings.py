@@ -8,10 +8,11 @@ sizes bytes.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
 from jupyter_mlops import paths
 from jupyter_mlops.errors import InvalidInput
@@ -59,9 +60,19 @@ class Settings(Section):
     )
     body_limit: int = Field(128 * 2**20, ge=2**16, description="Largest request.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    tracking_uri: str = Field(
+        "",
+        max_length=2048,
+        description="MLflow server in place of the embedded store; MLFLOW_TRACKING_URI goes first.",
+    )
     capacity: CapacitySettings = Field(default_factory=CapacitySettings)
     warm: WarmSettings = Field(default_factory=WarmSettings)
     attempts: AttemptSettings = Field(default_factory=AttemptSettings)
+
+    @field_serializer("tracking_uri")
+    def _without_credentials(self, uri: str) -> str:
+        """As everybody may see it."""
+        return re.sub(r"(?<=://)[^/@\s]+@", "", uri)
 
 
 def settings_file() -> Path:

@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pathlib import Path
 #: programs use.
 FILE = "access.json"
 _JOB_TOKEN = re.compile(r"job\.([0-9a-f]{12})\.([1-9][0-9]{0,3})\.[0-9a-f]{64}")
+_OUR_TOKEN = re.compile(_JOB_TOKEN.pattern + r"|person\.[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Caller:
 
     job_id: str | None = None
     attempt: int = 0
+    #: The daemon itself, which alone says how jobs' runs end.
+    daemon: bool = False
 
 
 class Access:
@@ -55,6 +59,10 @@ class Access:
         """For programs of the person's own that know the file."""
         return f"person.{self._mac('person')}"
 
+    def daemon_token(self) -> str:
+        """For processes of the daemon's own; in no file."""
+        return f"daemon.{self._mac('daemon')}"
+
     def job_token(self, job_id: str, attempt: int) -> str:
         """For the kernel of an attempt."""
         return f"job.{job_id}.{attempt}.{self._mac(f'job {job_id} {attempt}')}"
@@ -64,16 +72,23 @@ class Access:
         token = _token_of(authorization)
         if token is None:
             return None
-        found = _JOB_TOKEN.fullmatch(token)
-        expected = (
-            self.job_token(found[1], int(found[2])) if found is not None else self.person_token()
-        )
-        if not hmac.compare_digest(token.encode("utf-8", "replace"), expected.encode()):
-            return None
-        return Caller() if found is None else Caller(found[1], int(found[2]))
+        if (found := _JOB_TOKEN.fullmatch(token)) is not None:
+            expected = self.job_token(found[1], int(found[2]))
+            caller = Caller(found[1], int(found[2]))
+        elif token.startswith("daemon."):
+            expected, caller = self.daemon_token(), Caller(daemon=True)
+        else:
+            expected, caller = self.person_token(), Caller()
+        same = hmac.compare_digest(token.encode("utf-8", "replace"), expected.encode())
+        return caller if same else None
 
     def _mac(self, text: str) -> str:
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def is_ours(environment: Mapping[str, str]) -> bool:
+    """Whether a daemon of ours has set the tracking server in an environment."""
+    return _OUR_TOKEN.fullmatch(environment.get("MLFLOW_TRACKING_TOKEN", "")) is not None
 
 
 def open_access(directory: Path) -> tuple[Access, socket.socket]:

@@ -15,8 +15,9 @@ from jupyter_mlops.jobs.model import Job, State
 from jupyter_mlops.jobs.runner.files import is_full
 from jupyter_mlops.tracking import artifacts, environment, sql
 from jupyter_mlops.tracking.embedded import Embedded
-from jupyter_mlops.tracking.live_runs import LiveRuns
+from jupyter_mlops.tracking.live_runs import LiveRun, LiveRuns
 from jupyter_mlops.tracking.mlflow_server import MlflowServer
+from jupyter_mlops.tracking.remote import RemoteRuns
 from jupyter_mlops.tracking.run_guard import CREATOR_TAG
 from jupyter_mlops.tracking.run_record import JOB_TAG, RunRecord, RunStatus, milliseconds
 from jupyter_mlops.tracking.runs import Begun, Recorded
@@ -32,10 +33,22 @@ class EmbeddedRuns:
 
     shown_uri = ""
 
-    def __init__(self, embedded: Embedded, server: MlflowServer, live: LiveRuns) -> None:
+    def __init__(
+        self,
+        embedded: Embedded,
+        server: MlflowServer,
+        live: LiveRuns,
+        inherited: Mapping[str, str],
+    ) -> None:
         self._embedded = embedded
         self._server = server
         self._live = live
+        address = server.access.address
+        mine = environment.for_daemon(server.access.daemon_token())
+        kept = {k: v for k, v in inherited.items() if not k.startswith("MLFLOW_")}
+        #: MLflow's client against the app that is mounted here: for a schema that we don't know,
+        #: and for artifacts that lie elsewhere.
+        self._client = RemoteRuns(address, "", kept | mine)
 
     def start(self) -> None:
         """Make the store ready in the background and serve MLflow."""
@@ -44,33 +57,28 @@ class EmbeddedRuns:
 
     async def stop(self) -> None:
         """Stop serving; what was asked for is written first."""
+        await self._client.stop()
         await asyncio.to_thread(self._server.stop)
         await self._embedded.stop()
 
-    async def begin(
-        self, job: Job, record: RunRecord, inherited: Mapping[str, str]
-    ) -> Begun | None:
+    async def begin(self, job: Job, record: RunRecord, inherited: Mapping[str, str]) -> Begun:
         """Insert the run; what the kernel calls waits for that, so the start need not."""
-        placing = asyncio.wrap_future(self._embedded.begin(record))
-        place: sql.RunPlace | None = None
-        if self._embedded.ready.done():
-            done, _ = await asyncio.wait([placing], timeout=_ROW_PATIENCE)
-            if done:
-                try:
-                    place = placing.result()
-                except MlopsError as error:
-                    log.warning("job %s: its run can't be begun: %s", job.id, error.detail)
-        if not placing.done():
-            placing.add_done_callback(lambda done: self._placed(job.id, done))
+        run_id: str | None = record.run_id
+        if self._unknown_schema:
+            place = await self._client.place_in_time(record)
+            run_id = None if place is None else place.run_id
+        else:
+            place = await self._insert(job, record)
         experiment_id = place.experiment_id if place is not None else None
-        self._learn_experiment(job.id, experiment_id)
+        if run_id is not None:
+            self._live.add(LiveRun(job.id, run_id, experiment_id, record.params))
         return Begun(
-            record.run_id,
+            run_id,
             experiment_id,
             environment.for_embedded(
                 self._server.access.address,
                 self._server.access.job_token(job.id, record.attempt),
-                run_id=record.run_id,
+                run_id=run_id,
                 experiment_id=experiment_id,
                 experiment=record.experiment,
                 inherited=inherited,
@@ -82,6 +90,8 @@ class EmbeddedRuns:
     ) -> Recorded:
         """In one transaction; files after it."""
         store = await self._embedded.store()
+        if not store.known:
+            return await self._client.apply(record, earlier, files)
 
         def work(db: sqlite3.Connection) -> Recorded:
             now = milliseconds(time.time())
@@ -100,10 +110,11 @@ class EmbeddedRuns:
 
     async def put(self, place: sql.RunPlace, files: Mapping[str, Path]) -> None:
         """Straight into the directory that MLflow serves."""
+        if not files:
+            return
         directory = artifacts.local_directory(self._embedded.artifacts, place.artifact_uri)
-        if directory is None or not files:
-            if files:
-                log.info("run %s keeps its artifacts elsewhere; none added", place.run_id)
+        if directory is None:
+            await self._client.put(place, files)
             return
         try:
             await asyncio.to_thread(artifacts.put, directory, files)
@@ -146,6 +157,10 @@ class EmbeddedRuns:
 
         return await store.run(work)
 
+    def expect_calls(self) -> None:
+        """Load MLflow while the notebook still imports it, too."""
+        self._server.load()
+
     async def deleted(self, job_id: str) -> None:
         """Only jobs that have ended can be deleted, so nobody ends these runs any more."""
         store = await self._embedded.store()
@@ -168,6 +183,23 @@ class EmbeddedRuns:
             "mlflow": self._server.state,
             "address": self._server.access.address,
         }
+
+    @property
+    def _unknown_schema(self) -> bool:
+        return self._embedded.state == "ready" and not self._embedded.ready.result().known
+
+    async def _insert(self, job: Job, record: RunRecord) -> sql.RunPlace | None:
+        placing = asyncio.wrap_future(self._embedded.begin(record))
+        if self._embedded.ready.done():
+            await asyncio.wait([placing], timeout=_ROW_PATIENCE)
+        if not placing.done():
+            placing.add_done_callback(lambda done: self._placed(job.id, done))
+            return None
+        try:
+            return placing.result()
+        except MlopsError as error:
+            log.warning("job %s: its run can't be begun: %s", job.id, error.detail)
+            return None
 
     def _placed(self, job_id: str, done: asyncio.Future[sql.RunPlace]) -> None:
         if not done.cancelled() and done.exception() is None:

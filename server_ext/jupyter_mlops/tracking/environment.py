@@ -35,7 +35,7 @@ def for_embedded(
     address: str,
     token: str,
     *,
-    run_id: str,
+    run_id: str | None,
     experiment_id: str | None,
     experiment: str,
     inherited: Mapping[str, str],
@@ -45,7 +45,7 @@ def for_embedded(
     Args:
         address: the daemon's own, "http://127.0.0.1:<port>".
         token: the job's.
-        run_id: the job's run.
+        run_id: the job's run; None when it isn't there in time.
         experiment_id: its experiment; None when it isn't known yet.
         experiment: the experiment's name.
         inherited: what the kernel gets besides.
@@ -64,11 +64,22 @@ def for_embedded(
     return found | _run(run_id, experiment_id, experiment, inherited)
 
 
+def for_daemon(token: str) -> dict[str, str]:
+    """The environment of a process of the daemon's own that calls the daemon."""
+    return {
+        "MLFLOW_TRACKING_TOKEN": token,
+        "MLFLOW_TRACKING_USERNAME": "mlops",
+        "MLFLOW_TRACKING_PASSWORD": token,
+        "no_proxy": "127.0.0.1",
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
 def for_remote(
     uri: str,
     *,
-    run_id: str,
-    experiment_id: str,
+    run_id: str | None,
+    experiment_id: str | None,
     experiment: str,
     inherited: Mapping[str, str],
 ) -> dict[str, str]:
@@ -79,9 +90,9 @@ def for_remote(
 
 
 def _run(
-    run_id: str, experiment_id: str | None, experiment: str, inherited: Mapping[str, str]
+    run_id: str | None, experiment_id: str | None, experiment: str, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    found = {"MLFLOW_RUN_ID": run_id, "MLOPS_RUN_ID": run_id}
+    found = {} if run_id is None else {"MLFLOW_RUN_ID": run_id, "MLOPS_RUN_ID": run_id}
     if experiment_id is not None:
         found["MLFLOW_EXPERIMENT_ID"] = experiment_id
     if experiment_id is None or _EXPERIMENT_NAME in inherited:

@@ -99,7 +99,7 @@ class Gate:
         headers.append((b"host", b"localhost"))
         length = dict(scope["headers"]).get(b"content-length")
         call = concerns(scope["method"], scope["path"])
-        if call is not None:
+        if call is not None and not caller.daemon:
             body = await _read(receive)
             if body is None:
                 await _refuse(send, 413, "INVALID_PARAMETER_VALUE", "The request is too large.")

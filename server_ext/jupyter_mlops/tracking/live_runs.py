@@ -31,6 +31,8 @@ class LiveRuns:
 
     def add(self, run: LiveRun) -> None:
         """The job's run from now on."""
+        if (before := self._of_job.get(run.job_id)) is not None:
+            self._by_run.pop(before.run_id, None)
         self._of_job[run.job_id] = run
         self._by_run[run.run_id] = run
         self._ended.pop(run.job_id, None)

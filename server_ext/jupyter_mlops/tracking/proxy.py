@@ -11,11 +11,12 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote_to_bytes
 
 from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.tracking.tracking_server import TrackingUnreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -33,13 +34,6 @@ _RESPONSE_HEADERS = frozenset({
 })  # fmt: skip
 _CONNECT, _READ = 5.0, 120.0
 _CLIMBS = re.compile(rb"(?:^|[/\\])\.\.(?:[/\\]|$)|[\0\r\n]")
-
-
-class TrackingUnreachable(MlopsError):
-    """The tracking server doesn't answer, or not as one."""
-
-    code, http_status, exit_code = "tracking_unreachable", 502, 6
-    title: ClassVar[str] = "The tracking server doesn't answer"
 
 
 class NoTrackingPages(MlopsError):
@@ -65,7 +59,6 @@ class Target:
     #: As httpx takes it: whether to check certificates, or the file of those to trust.
     verify: bool | str = True
     certificate: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Proxy:

@@ -117,16 +117,17 @@ class RunRecorder:
     # --- begin ---
 
     async def _begin(self, job: Job, attempt: int) -> RunReference:
-        record = await self._record(job, attempt)
+        record, uses_mlflow = await self._record(job, attempt)
+        if uses_mlflow:
+            self._runs.expect_calls()
         self._live.add(LiveRun(job.id, record.run_id, None, record.params))
         self._sync.begun(job.id, attempt)
         given = job.spec.env
         begun = await self._runs.begin(job, record, self._inherited | given)
         # The attempt may have been cancelled while its run was made: look once more.
         self._schedule.add(job.id, delay=1.0)
-        if begun is None:
-            return RunReference()
-        self._spawn(self._tell_begun(job, record.experiment, begun))
+        if begun.run_id is not None:
+            self._spawn(self._tell_begun(job, record.experiment, begun))
         elsewhere = directed_elsewhere(given) or "MLFLOW_TRACKING_URI" in job.spec.env_from
         return RunReference(
             begun.run_id, begun.experiment_id, {} if elsewhere else begun.environment
@@ -151,16 +152,18 @@ class RunRecorder:
         task.add_done_callback(self._background.discard)
 
     async def _take_up(self, stored: StoredJob) -> None:
-        record = await self._record(stored.job, stored.job.attempt)
+        record, _ = await self._record(stored.job, stored.job.attempt)
         run = LiveRun(stored.job.id, record.run_id, stored.job.tracking.experiment_id)
         run.params = record.params
         self._live.add(run)
         self._sync.begun(stored.job.id, stored.job.attempt)
 
-    async def _record(self, job: Job, attempt: int) -> RunRecord:
-        def read(db: sqlite3.Connection) -> RunRecord:
+    async def _record(self, job: Job, attempt: int) -> tuple[RunRecord, bool]:
+        """The record, and whether the notebook seems to use mlflow."""
+
+        def read(db: sqlite3.Connection) -> tuple[RunRecord, bool]:
             raw = store_reader.file_of(db, job.id, NOTEBOOK) or b""
-            return self._records.make(job, attempt, raw)
+            return self._records.make(job, attempt, raw), b"mlflow" in raw
 
         return await self._store.read(read)
 

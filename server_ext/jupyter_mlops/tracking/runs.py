@@ -14,9 +14,10 @@ from jupyter_mlops.tracking.sql import RunPlace
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A run that an attempt may use."""
+    """What an attempt is told of its run."""
 
-    run_id: str
+    #: None when there is none in time; it is created afterwards.
+    run_id: str | None
     #: None while it isn't known.
     experiment_id: str | None
     #: For the attempt's kernel.
@@ -43,10 +44,8 @@ class Runs(Protocol):
     async def stop(self) -> None:
         """Let go."""
 
-    async def begin(
-        self, job: Job, record: RunRecord, inherited: Mapping[str, str]
-    ) -> Begun | None:
-        """The run of an attempt that is about to start; None when there is none in time.
+    async def begin(self, job: Job, record: RunRecord, inherited: Mapping[str, str]) -> Begun:
+        """The run of an attempt that is about to start, if there is one within seconds.
 
         `inherited` is what the kernel's environment holds besides.
         """
@@ -61,6 +60,9 @@ class Runs(Protocol):
 
     async def live_metrics(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]] | None:
         """Metrics of runs that go on; None when nothing is new or asking would cost much."""
+
+    def expect_calls(self) -> None:
+        """A notebook that uses mlflow is about to run."""
 
     async def deleted(self, job_id: str) -> None:
         """The job is gone: no run of it may stay open."""
