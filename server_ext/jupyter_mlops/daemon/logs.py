@@ -55,7 +55,7 @@ def secret_values(environment: Mapping[str, str]) -> list[str]:
                 found.add(credentials[1])
         elif not value.startswith("/"):
             found.add(value)
-    return sorted(found, key=len, reverse=True)
+    return sorted(found, key=lambda value: (-len(value), value))
 
 
 def _pattern(environment: Mapping[str, str]) -> re.Pattern[str] | None:
