@@ -133,7 +133,7 @@ def test_a10_a_logins_token_is_not_passed_on(name: str) -> None:
     assert api_target("/api/v1/jobs", f"{name}=secret") == "/api/v1/jobs"
 
 
-@pytest.mark.parametrize("query", ["a=b c", "a=é", "a=1\r\nX: y", "a=\0"])
+@pytest.mark.parametrize("query", ["a=b c", "a=é", "a=1\r\nX: y", "a=\0", "a=%00"])
 def test_a31_a_query_cant_begin_a_line(query: str) -> None:
     """What isn't printable ASCII has to come encoded."""
     with pytest.raises(BadAddress):

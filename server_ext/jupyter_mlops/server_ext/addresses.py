@@ -87,7 +87,7 @@ def _pairs(query: str) -> list[tuple[str, str]]:
 
 def _query(query: str) -> str:
     """The query to pass on, with its question mark; empty when nothing is left of it."""
-    if not _PLAIN.fullmatch(query):
+    if not _PLAIN.fullmatch(query) or b"\0" in unquote_to_bytes(query):
         raise _bad()
     kept = [
         part
