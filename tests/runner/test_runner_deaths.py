@@ -199,7 +199,9 @@ def test_f11_setsid_grandchildren_are_gone(make_attempt: Make):
         for path in Path("/proc").glob("[0-9]*/cmdline")
         if alive(int(path.parent.name))
     ]
-    assert [found for found in commands if found[1][0] == b"sleep" and b"999" in found[1][1][:3]] == []
+    assert [
+        found for found in commands if found[1][0] == b"sleep" and b"999" in found[1][1][:3]
+    ] == []
 
 
 def test_f14_kernel_that_never_answers(make_attempt: Make):

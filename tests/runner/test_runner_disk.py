@@ -47,13 +47,9 @@ def test_f19_output_folder_on_a_full_disk(make_attempt: Make, small_disk: Path):
 @needs_root
 def test_f19_attempt_directory_on_a_full_disk(make_attempt: Make, small_disk: Path):
     """The runner's own disk fills: the exit is written all the same, the last save parses."""
-    attempt = make_attempt(
-        "print('x' * 500_000)\nimport time; time.sleep(3)", "print('last')"
-    )
+    attempt = make_attempt("print('x' * 500_000)\nimport time; time.sleep(3)", "print('last')")
     moved = small_disk / "1"
-    subprocess.run(
-        ["cp", "-r", str(attempt.directory), str(moved)], check=True
-    )
+    subprocess.run(["cp", "-r", str(attempt.directory), str(moved)], check=True)
     order = json.loads((moved / "order.json").read_text())
     order |= {"directory": str(moved), "notebook": str(moved / "bundle" / "notebook.ipynb")}
     (moved / "order.json").write_text(json.dumps(order))

@@ -30,7 +30,9 @@ def test_bash(make_attempt: Make):
 def test_bash_fails(make_attempt: Make, tmp_path: Path):
     """A failing command fails its cell; what comes after doesn't run."""
     witness = tmp_path / "witness"
-    attempt = make_attempt("true", "echo oops; false", f"touch {witness}", argv=BASH, language="bash")
+    attempt = make_attempt(
+        "true", "echo oops; false", f"touch {witness}", argv=BASH, language="bash"
+    )
     failure = attempt.run()["failure"]
     assert failure["code"] == "cell_failed"
     assert failure["cell_index"] == 1
@@ -41,7 +43,7 @@ def test_bash_fails(make_attempt: Make, tmp_path: Path):
 
 def test_a_kernel_over_tcp(make_attempt: Make):
     """A kernel behind a script gets TCP ports, which every kernel knows."""
-    wrapped = f"exec {shlex.join(BASH[:-1])} \"$0\""
+    wrapped = f'exec {shlex.join(BASH[:-1])} "$0"'
     attempt = make_attempt("echo over tcp", argv=["sh", "-c", wrapped, BASH[-1]], language="bash")
     assert attempt.run()["state"] == "succeeded", attempt.said()
     assert attempt.text(0) == "over tcp\n"
@@ -65,7 +67,9 @@ def test_options_of_the_kernelspec_are_kept(make_attempt: Make):
         *(sys.executable, "-X", "utf8=1", "-W", "ignore", "-m", "ipykernel_launcher"),
         *("-f", "{connection_file}", "--IPKernelApp.exec_lines=given = 42"),
     ]
-    attempt = make_attempt("import sys\nprint(sys.flags.utf8_mode, sys.warnoptions, given)", argv=argv)
+    attempt = make_attempt(
+        "import sys\nprint(sys.flags.utf8_mode, sys.warnoptions, given)", argv=argv
+    )
     assert attempt.run()["state"] == "succeeded", attempt.said()
     assert attempt.text(0) == "1 ['ignore'] 42\n"
 

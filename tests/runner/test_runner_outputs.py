@@ -351,7 +351,9 @@ def test_saves_while_running_are_true(make_attempt: Make, count: int):
         "waiting",
     ]
     assert notebook["metadata"]["mlops"]["state"] == "running"
-    known = [event for event in attempt.events if event["seq"] <= notebook["metadata"]["mlops"]["seq"]]
+    known = [
+        event for event in attempt.events if event["seq"] <= notebook["metadata"]["mlops"]["seq"]
+    ]
     assert known[-1]["type"] == "cell_started"
     assert attempt.wait() == 0
 

@@ -15,7 +15,22 @@ from mlops_runner import BASH, RunnerAttempt, code
 Make = Callable[..., RunnerAttempt]
 
 AWKWARD: list[Any] = [
-    *("", "'", '"', "'''", '"""', "\\", "\\'", "\n", "\r\n", "\t", "\0", "\u2028", "\u2029", "\x85"),
+    *(
+        "",
+        "'",
+        '"',
+        "'''",
+        '"""',
+        "\\",
+        "\\'",
+        "\n",
+        "\r\n",
+        "\t",
+        "\0",
+        "\u2028",
+        "\u2029",
+        "\x85",
+    ),
     *("{x}", "%s %(x)s", "$(id)", "`id`", "#", "\\N{BULLET}", "é 报告 🚀", "\x1b[31m", "\\u0041"),
     *(0, -1, 2**63, -(2**63), 10**300, 0.1, -0.0, 1e308, 5e-324, 1e16, 123456789.123456789),
     *(True, False, None, [], {}, [None, [True, [1.5, "x"]]], {"a": {"b": [None, False]}}),
@@ -29,8 +44,12 @@ VALUES = st.recursive(
     | st.integers(-(2**80), 2**80)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=8), inner, max_size=4
+        )
+    ),
     max_leaves=12,
 )
 
@@ -104,10 +123,10 @@ def test_a24_bash(make_attempt: Make, tmp_path: Path):
         'printf "%s|" "$a" "$b" "$c"',
         argv=BASH,
         language="bash",
-        parameters={"a": f"$(touch {witness})", "b": "it's `id` \"q\" \\ $HOME", "c": 3},
+        parameters={"a": f"$(touch {witness})", "b": 'it\'s `id` "q" \\ $HOME', "c": 3},
     )
     assert attempt.run()["state"] == "succeeded", attempt.said()
-    assert attempt.text(1).rstrip("\n") == f"$(touch {witness})|it's `id` \"q\" \\ $HOME|3|"
+    assert attempt.text(1).rstrip("\n") == f'$(touch {witness})|it\'s `id` "q" \\ $HOME|3|'
     assert not witness.exists()
 
 

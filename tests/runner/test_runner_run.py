@@ -18,7 +18,9 @@ Make = Callable[..., RunnerAttempt]
 
 def test_files_of_an_attempt(make_attempt: Make, doorbell: socket.socket):
     """Everything that ARCHITECTURE.md promises is there, and says the same."""
-    attempt = make_attempt("x = 1\nprint('one')", {"cell_type": "markdown", "source": "# M"}, "x + 1")
+    attempt = make_attempt(
+        "x = 1\nprint('one')", {"cell_type": "markdown", "source": "# M"}, "x + 1"
+    )
     exit_ = attempt.run()
     assert attempt.process is not None
     assert attempt.process.returncode == 0
@@ -28,7 +30,9 @@ def test_files_of_an_attempt(make_attempt: Make, doorbell: socket.socket):
     assert exit_["peak_memory"] > 10 * 2**20
 
     assert [event["seq"] for event in attempt.events] == list(range(1, len(attempt.events) + 1))
-    assert [event["type"] for event in attempt.events] == [
+    # On a busy machine it is saved on the way as well.
+    types = [event["type"] for event in attempt.events]
+    assert [kind for kind in types if kind != "saved"] + [types[-2]] == [
         "prepared",
         "cell_started",
         "stream",
@@ -36,8 +40,8 @@ def test_files_of_an_attempt(make_attempt: Make, doorbell: socket.socket):
         "cell_started",
         "output",
         "cell_finished",
-        "saved",
         "finished",
+        "saved",
     ]
     prepared = attempt.events[0]
     assert prepared["total"] == 2
@@ -138,7 +142,11 @@ def test_a_dirty_exit_fails(make_attempt: Make):
     """`sys.exit(3)` is a failure."""
     attempt = make_attempt("import sys; sys.exit(3)", "print(3)")
     failure = attempt.run()["failure"]
-    assert (failure["code"], failure["ename"], failure["evalue"]) == ("cell_failed", "SystemExit", "3")
+    assert (failure["code"], failure["ename"], failure["evalue"]) == (
+        "cell_failed",
+        "SystemExit",
+        "3",
+    )
 
 
 def test_tags(make_attempt: Make):

@@ -239,7 +239,9 @@ class Attempt:
         outcome: Outcome,
         execution: Execution | None,
     ) -> State:
-        # The result first: nobody has to wait for the kernel's exit handlers.
+        # The result first: nobody has to wait for the kernel's exit handlers, which run meanwhile.
+        if execution is not None:
+            execution.begin_close()
         outcome = self._publish(journal, notebook, outcome)
         if execution is not None:
             execution.close()

@@ -177,7 +177,7 @@ class AttemptJournal:
         os.pwrite(self._heartbeat, b"%012d\n" % self._beats, 0)
 
     def check_lease(self, *, now: bool = False) -> None:
-        """Before writing: is the attempt still ours? (`now`: whenever it was looked at last)
+        """Before writing: make sure that the attempt is still ours (`now`: in any case).
 
         Raises:
             LeaseLost: it isn't.

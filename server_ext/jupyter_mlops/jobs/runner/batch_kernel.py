@@ -8,9 +8,6 @@ for other languages often do), it doesn't drop output either; nothing else is ch
 
 What a cell computes and shows is the same as in a usual ipykernel; the differences are:
 
-- **An error stops everything after it.** ipykernel forgets that it is aborting after a moment, so
-  a cell that was sent ahead could still run. Here it stays, which is what makes it safe to send
-  cells in a pipeline; `kernel_info_reply` says so in `supported_features` (`FEATURE`).
 - **No output is dropped.** A publisher drops messages when a reader is slow; here it waits.
 - **Output written to file descriptors 1 and 2** (subprocesses, C libraries) belongs to the cell
   that wrote it: it is drained before the cell is reported as done, and C's stdout is line
@@ -40,10 +37,9 @@ import io
 import os
 import select
 import threading
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-#: In `kernel_info_reply.supported_features`: cells may be sent ahead.
-FEATURE = "mlops batch"
 #: Messages waiting for a slow reader before the kernel waits too.
 SEND_HIGH_WATER_MARK = 256
 #: Given in front of the caller's arguments.
@@ -67,7 +63,7 @@ def launch(arguments: list[str]) -> NoReturn:
         status = 0
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as an interpreter: said, and the exit goes on
         sys.__excepthook__(*sys.exc_info())
     _leave(status)
 
@@ -83,103 +79,185 @@ def _launcher_path() -> str:
 @functools.cache
 def _application() -> type[Any]:
     """`IPKernelApp` with our kernel, socket options and streams; a warm parent calls it ahead."""
-    # The import of debugpy is more than half of a kernel's start. `import debugpy` in a cell
-    # works as always: the block is lifted again.
-    missing = object()
-    before = sys.modules.get("debugpy", missing)
-    if before is missing:
-        sys.modules["debugpy"] = None  # type: ignore[assignment]
-    try:
-        import ipykernel.debugger
-        import zmq
+    with _without_debugpy():
+        importlib.import_module("ipykernel.debugger")
         from ipykernel import iostream, kernelapp
         from ipykernel.ipkernel import IPythonKernel
-    finally:
-        if before is missing:
-            del sys.modules["debugpy"]
-
-    class BatchKernel(IPythonKernel):  # type: ignore[misc,valid-type]
-        """A kernel that, once a cell has failed, runs no other."""
-
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-            # The pause after each cell only helps where a flush doesn't wait for its end.
-            self._execute_sleep = 0
-
-        def _abort_queues(self, *_args: Any, **_kwargs: Any) -> None:
-            self._aborting = True
-
-        def _process_children(self) -> list[Any]:
-            """As always, without psutil where there are none."""
-            try:
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return []
-            children: list[Any] = super()._process_children()
-            return children
-
-        async def do_execute(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            reply: dict[str, Any] = await super().do_execute(*args, **kwargs)
-            if self.shell is not None and self.shell.exit_now:
-                self._aborting = True  # `exit()`: the kernel leaves in a moment
-            return reply
-
-        @property
-        def kernel_info(self) -> dict[str, Any]:
-            info: dict[str, Any] = dict(super().kernel_info)
-            info["supported_features"] = [*info.get("supported_features", ()), FEATURE]
-            return info
-
-    class BatchApp(kernelapp.IPKernelApp):  # type: ignore[misc]
-        """`IPKernelApp` without what only a person at a screen would use."""
-
-        def log_connection_info(self) -> None:
-            # Without a parent it tells a person at a terminal how to connect; there is none.
-            self.parent_handle = 1
-            super().log_connection_info()
-            self.parent_handle = 0
-
-        def patch_io(self) -> None:
-            super().patch_io()
-            # A crash's traceback must not go into our own pipe, which dies with us.
-            raw = getattr(sys.stderr, "_original_stdstream_copy", None)
-            if raw is not None:
-                faulthandler.enable = functools.partial(faulthandler.enable, raw)
-                faulthandler.enable(all_threads=False)
-
-        def init_path(self) -> None:
-            super().init_path()
-            code = os.environ.get("MLOPS_CODE_DIR")
-            if not code:
-                return
-            # Where a kernel has its working directory: behind the standard library, in front of
-            # installed packages. The snapshot comes before the live files.
-            sys.path.insert(sys.path.index("") if "" in sys.path else 0, code)
-            before = os.environ.get("PYTHONPATH")
-            os.environ["PYTHONPATH"] = code + (os.pathsep + before if before else "")
-
-        def init_iopub(self, context: Any) -> None:
-            context.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER_MARK)
-            super().init_iopub(context)
-            del context.sockopts[zmq.SNDHWM]
-
-        def start(self) -> None:
-            # What is there now stays to the end: the collector need not look at it again.
-            gc.freeze()
-            # After the person's exit handlers, before the publishing thread is stopped.
-            atexit.register(_flush_streams)
-            super().start()
-
     if __name__ != "__main__":
         _warm_up()
     _never_drop()
-    _own_stream(iostream)
     _line_buffer_c_stdout()
-    BatchKernel.__name__ = BatchKernel.__qualname__ = IPythonKernel.__name__
-    BatchKernel.__module__ = IPythonKernel.__module__
-    BatchApp.__name__ = BatchApp.__qualname__ = kernelapp.IPKernelApp.__name__
-    BatchApp.kernel_class.default_value = BatchKernel
-    return BatchApp
+    iostream.OutStream = _in_place_of(iostream.OutStream, _Stream)  # type: ignore[misc]
+    application = _in_place_of(kernelapp.IPKernelApp, _Application)
+    application.kernel_class.default_value = _in_place_of(IPythonKernel, _Kernel)
+    return application
+
+
+def _in_place_of(usual: type[Any], mixed_in: type[Any]) -> type[Any]:
+    """A subclass that looks like `usual`."""
+    names = {"__module__": usual.__module__, "__qualname__": usual.__qualname__}
+    metaclass: Any = type(usual)
+    made: type[Any] = metaclass(
+        usual.__name__, (mixed_in, usual), names | {"__doc__": usual.__doc__}
+    )
+    return made
+
+
+@contextlib.contextmanager
+def _without_debugpy() -> Iterator[None]:
+    """Its import is more than half of a kernel's start. In a cell it can be imported as always."""
+    if "debugpy" in sys.modules:
+        yield
+        return
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["debugpy"]
+
+
+class _Kernel:
+    """Mixed into `IPythonKernel`: wastes no time between cells."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # The pause after each cell only helps where a flush doesn't wait for its end.
+        self._execute_sleep = 0
+
+    def _process_children(self) -> list[Any]:
+        """As always, without psutil where there are none."""
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return []
+        usual: Any = super()
+        children: list[Any] = usual._process_children()  # noqa: SLF001 - our own base's
+        return children
+
+
+class _Application:
+    """Mixed into `IPKernelApp`: without what only a person at a screen would use."""
+
+    iopub_thread: Any
+    parent_handle: int
+
+    def log_connection_info(self) -> None:
+        # Without a parent it tells a person at a terminal how to connect; there is none.
+        usual: Any = super()
+        self.parent_handle = 1
+        usual.log_connection_info()
+        self.parent_handle = 0
+
+    def patch_io(self) -> None:
+        usual: Any = super()
+        usual.patch_io()
+        # A crash's traceback must not go into our own pipe, which dies with us.
+        raw = getattr(sys.stderr, "_original_stdstream_copy", None)
+        if raw is not None:
+            faulthandler.enable = functools.partial(faulthandler.enable, raw)
+            faulthandler.enable(all_threads=False)
+
+    def init_path(self) -> None:
+        usual: Any = super()
+        usual.init_path()
+        code = os.environ.get("MLOPS_CODE_DIR")
+        if not code:
+            return
+        # Where a kernel has its working directory: behind the standard library, in front of
+        # installed packages. The snapshot comes before the live files.
+        sys.path.insert(sys.path.index("") if "" in sys.path else 0, code)
+        before = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = code + (os.pathsep + before if before else "")
+
+    def init_iopub(self, context: Any) -> None:
+        import zmq
+
+        usual: Any = super()
+        context.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER_MARK)
+        usual.init_iopub(context)
+        del context.sockopts[zmq.SNDHWM]
+
+    def start(self) -> None:
+        # What is there now stays to the end: the collector need not look at it again.
+        gc.freeze()
+        # After the person's exit handlers, before the publishing thread is stopped.
+        atexit.register(_flush_streams)
+        usual: Any = super()
+        usual.start()
+
+
+class _Stream:
+    """Mixed into `OutStream`: a flush includes what went to the file descriptor."""
+
+    _fid: int | None
+    _should_watch: bool
+    _buffers: Any
+    _is_master_process: Any
+    _sending = False
+    _gathered = 0
+
+    def _setup_stream_redirects(self, name: str) -> None:
+        self._raw_lock = threading.RLock()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        usual: Any = super()
+        usual._setup_stream_redirects(name)  # noqa: SLF001 - our own base's
+
+    def _watch_pipe_fd(self) -> None:
+        if self._fid is None:
+            return
+        os.set_blocking(self._fid, False)
+        waiting = select.poll()
+        waiting.register(self._fid, select.POLLIN)
+        while self._should_watch:
+            waiting.poll()
+            self._drain(self._fid)
+
+    def _drain(self, descriptor: int) -> None:
+        """Take over what is in the pipe now."""
+        with self._raw_lock:
+            while self._should_watch:
+                try:
+                    chunk = os.read(descriptor, _READ_SIZE)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    self._should_watch = False
+                    return
+                if text := self._decoder.decode(chunk):
+                    self.write(text)
+                if len(chunk) < _READ_SIZE:
+                    return
+
+    def write(self, string: Any) -> int | None:
+        if isinstance(string, str) and not string.isascii():  # others are refused below
+            string = _text(string)
+        usual: Any = super()
+        written: int | None = usual.write(string)
+        self._gathered += written or 0
+        if self._gathered > _MESSAGE_SIZE:
+            # Who prints faster than can be read waits, instead of filling the memory.
+            self.flush()
+        return written
+
+    def _flush(self) -> None:
+        self._gathered = 0
+        self._sending = True
+        usual: Any = super()
+        try:
+            usual._flush()  # noqa: SLF001 - our own base's
+        finally:
+            self._sending = False
+
+    def flush(self) -> None:
+        if self._is_master_process():
+            if self._should_watch and self._fid is not None:
+                self._drain(self._fid)
+            # Flushed four times a cell, mostly for nothing: waiting for the publishing thread
+            # each time was a third of a short cell's time.
+            if not self._buffers and not self._sending:
+                return
+        usual: Any = super()
+        usual.flush()
 
 
 def _warm_up() -> None:
@@ -209,7 +287,7 @@ def _never_drop() -> None:
     import zmq
     from ipykernel.iostream import IOPubThread
 
-    usual = IOPubThread.__init__
+    usual: Any = IOPubThread.__init__
 
     @functools.wraps(usual)
     def wait_instead(self: Any, socket: Any, *args: Any, **kwargs: Any) -> None:
@@ -217,7 +295,7 @@ def _never_drop() -> None:
             socket.setsockopt(zmq.XPUB_NODROP, 1)
         usual(self, socket, *args, **kwargs)
 
-    IOPubThread.__init__ = wait_instead
+    IOPubThread.__init__ = wait_instead  # type: ignore[method-assign]
 
 
 def run_module(name: str, arguments: list[str]) -> None:
@@ -230,79 +308,6 @@ def run_module(name: str, arguments: list[str]) -> None:
         sys.path.insert(0, os.getcwd())
     sys.argv = [name, *arguments]
     runpy.run_module(name, run_name="__main__", alter_sys=True)
-
-
-def _own_stream(iostream: Any) -> None:
-    """Put a stream in `OutStream`'s place whose flush includes what went to the descriptor."""
-    original = iostream.OutStream
-
-    class OutStream(original):  # type: ignore[misc,valid-type]
-        _sending = False
-        _gathered = 0
-
-        def _setup_stream_redirects(self, name: str) -> None:
-            self._raw_lock = threading.RLock()
-            self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-            super()._setup_stream_redirects(name)
-
-        def _watch_pipe_fd(self) -> None:
-            if self._fid is None:
-                return
-            os.set_blocking(self._fid, False)
-            waiting = select.poll()
-            waiting.register(self._fid, select.POLLIN)
-            while self._should_watch:
-                waiting.poll()
-                self._drain()
-
-        def _drain(self) -> None:
-            """Take over what is in the pipe now."""
-            with self._raw_lock:
-                while self._should_watch:
-                    try:
-                        chunk = os.read(self._fid, _READ_SIZE)
-                    except BlockingIOError:
-                        return
-                    except OSError:
-                        self._should_watch = False
-                        return
-                    if text := self._decoder.decode(chunk):
-                        self.write(text)
-                    if len(chunk) < _READ_SIZE:
-                        return
-
-        def write(self, string: str) -> int | None:
-            if isinstance(string, str) and not string.isascii():
-                string = _text(string)
-            written: int | None = super().write(string)
-            self._gathered += written or 0
-            if self._gathered > _MESSAGE_SIZE:
-                # Who prints faster than can be read waits, instead of filling the memory.
-                self.flush()
-            return written
-
-        def _flush(self) -> None:
-            self._gathered = 0
-            self._sending = True
-            try:
-                super()._flush()
-            finally:
-                self._sending = False
-
-        def flush(self) -> None:
-            if self._is_master_process():
-                if self._should_watch:
-                    self._drain()
-                # Flushed four times a cell, mostly for nothing: waiting for the publishing
-                # thread each time was a third of a short cell's time.
-                if not self._buffers and not self._sending:
-                    return
-            super().flush()
-
-    OutStream.__module__ = original.__module__
-    OutStream.__qualname__ = original.__qualname__
-    OutStream.__doc__ = original.__doc__
-    iostream.OutStream = OutStream
 
 
 def _text(string: str) -> str:
@@ -331,9 +336,9 @@ def _leave(status: int) -> NoReturn:
     """End as an interpreter does, up to the point where only we would notice."""
     try:
         _wait_for_threads()
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter would, were it to end by itself
         _finalize_objects()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as above
         status = status or 1
         sys.__excepthook__(*sys.exc_info())
     os._exit(status)

@@ -65,15 +65,24 @@ class CellRun:
     execution_count: int | None = None
     #: The status of the kernel's reply.
     reply: str = ""
+    #: The exception that it published.
     error: CellError | None = None
+    #: The exception that the reply speaks of.
+    reply_error: CellError | None = None
     idle: bool = False
     #: Whether it asked the kernel to leave (`exit()`).
     asked_exit: bool = False
 
     @property
-    def done(self) -> bool:
-        """Whether the kernel has said everything about it."""
-        return self.idle and bool(self.reply)
+    def succeeded(self) -> bool:
+        """Whether the kernel's answer lets the notebook go on."""
+        return self.reply == "ok" or (self.reply == "error" and self.may_fail)
+
+    @property
+    def left_cleanly(self) -> bool:
+        """Whether it ended the notebook on purpose."""
+        error = self.error or self.reply_error
+        return error is not None and error.is_clean_exit
 
     @property
     def first_line(self) -> str:

@@ -16,7 +16,7 @@ _NOBODY = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTSOCK, errno.EPROTOTYPE)
 
 
 class Doorbell:
-    """Datagrams that are never waited for. A lost one costs a second: the daemon looks by itself."""
+    """Datagrams, never waited for. A lost one costs a second: the daemon looks by itself."""
 
     def __init__(self, address: str, message: str, data_dir: Path | None = None) -> None:
         self._address = address
@@ -67,4 +67,4 @@ class Doorbell:
                 start_new_session=True,
             )
         except OSError as error:
-            print(f"the daemon can't be started: {error}", file=sys.stderr)
+            sys.stderr.write(f"the daemon can't be started: {error}\n")

@@ -15,9 +15,9 @@ class MlopsEngine:
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, **options: Any) -> Any:
         """Execute `nb` and return it with its outputs; a cell's error is left in the notebook."""
-        from jupyter_mlops.jobs.runner import papermill_run
+        from jupyter_mlops.jobs.runner.papermill_run import execute
 
-        return papermill_run.execute(nb, kernel_name, **options)
+        return execute(nb, kernel_name, **options)
 
     @classmethod
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:

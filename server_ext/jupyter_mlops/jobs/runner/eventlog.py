@@ -34,7 +34,7 @@ class EventLog:
         self._add(kind, fields)
 
     def stream(self, index: int, name: str, text: str) -> None:
-        """Add text that cell `index` printed; gathered into one event until something else comes."""
+        """Add text that cell `index` printed; gathered until something else comes."""
         if (index, name) != self._text_key:
             self._close_text()
             self._text_key = (index, name)

@@ -133,7 +133,8 @@ class KernelProcess:
         """Readable when there is news."""
         if self._socket is not None:
             return self._socket.fileno()
-        assert self._guard is not None and self._guard.stdout is not None
+        assert self._guard is not None
+        assert self._guard.stdout is not None
         return self._guard.stdout.fileno()
 
     def read(self) -> None:
@@ -185,6 +186,11 @@ class KernelProcess:
         except OSError:
             return  # the other side was faster
 
+    def give_up(self) -> None:
+        """The guard doesn't come to an end; it holds nothing that we need."""
+        self.kill()
+        self._gone = True
+
     def close(self) -> None:
         """Give back what we hold."""
         if self._socket is not None:
@@ -215,17 +221,22 @@ class KernelProcess:
             connection.sendall(json.dumps(request).encode() + b"\n")
         except OSError as error:
             connection.close()
-            self._fall_back(f"the warm parent doesn't answer ({error.strerror or error})")
+            self.start_anew(f"the warm parent doesn't answer ({error.strerror or error})")
             return
         connection.settimeout(0)
         self._socket = connection
 
-    def patience_over(self) -> None:
-        """The parent has had long enough to answer."""
-        if self._socket is not None and self.pid is None:
-            self._fall_back("the warm parent doesn't answer")
+    @property
+    def is_asking(self) -> bool:
+        """Whether a warm parent was asked and hasn't answered."""
+        return self._socket is not None and self.pid is None
 
-    def _fall_back(self, reason: str) -> None:
+    def start_anew(self, reason: str) -> None:
+        """Start as usual, since the warm parent can't help. Changes `fileno()`.
+
+        Raises:
+            OSError: the guard can't be started.
+        """
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -251,7 +262,7 @@ class KernelProcess:
 
     def _heard(self, message: dict[str, Any]) -> None:
         if "stale" in message and self._socket is not None:
-            self._fall_back(str(message["stale"]))
+            self.start_anew(str(message["stale"]))
         elif "exited" in message:
             status = message["exited"]
             self.exit = KernelExit(status if isinstance(status, int) else None)
@@ -270,7 +281,7 @@ class KernelProcess:
 
     def _closed(self) -> None:
         if self._socket is not None and self.pid is None:
-            self._fall_back("the warm parent went away")
+            self.start_anew("the warm parent went away")
             return
         self._gone = True
         if self.exit is None:

@@ -40,9 +40,9 @@ def run_attempt(attempt_dir: str) -> int:
             order = AttemptOrder.model_validate_json((directory / "order.json").read_bytes())
             return _STATUS[Attempt(order, lease, wake).carry_out()]
         except LeaseLost as lost:
-            print(f"nothing done: {lost}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"nothing done: {lost}\n")
             return NOT_OURS
-        except Exception:  # the process's edge: it must leave a word behind, whatever happened
+        except Exception:  # noqa: BLE001 - the process's edge: it leaves a word, whatever happened
             traceback.print_exc()
             _say_crashed(directory)
             return FAILED
@@ -51,7 +51,7 @@ def run_attempt(attempt_dir: str) -> int:
 def main() -> None:
     """The command line."""
     if len(sys.argv) != 2:
-        print("usage: python -m jupyter_mlops.jobs.runner <attempt directory>", file=sys.stderr)
+        sys.stderr.write("usage: python -m jupyter_mlops.jobs.runner <attempt directory>\n")
         raise SystemExit(64)
     status = run_attempt(os.path.abspath(sys.argv[1]))
     sys.stderr.flush()

@@ -39,7 +39,7 @@ from jupyter_mlops.jobs.runner.wake import Wake
 _LIMITS = OutputLimits(cell_bytes=2**40, total_bytes=2**40, single_bytes=2**40)
 
 
-def execute(
+def execute(  # noqa: PLR0913 - papermill passes them all by name
     nb: Any,
     kernel_name: str,
     *,
@@ -68,7 +68,8 @@ def execute(
     begun_at, begun = time.time(), time.monotonic()
     runs = prepare(nb)
     timers = Timers()
-    journal = _Journal(nb, output_path, autosave_cell_every, progress_bar, timers)
+    bar = None if progress_bar is False else _bar(progress_bar, len(nb.cells))
+    journal = _Journal(nb, output_path, autosave_cell_every, timers, bar)
     journal.copies = {"stdout": stdout_file, "stderr": stderr_file}
     journal.logging = log_output
     nb.metadata.papermill |= {"start_time": iso(begun_at), "exception": None}
@@ -119,6 +120,7 @@ def _execute(plan: Plan, journal: _Journal, timers: Timers) -> Outcome:
             if wake is not None:
                 wake.attach(execution.watch, execution.cancel)
             outcome = execution.run(lambda: None, journal.turn)
+            execution.begin_close()
             execution.close()
             return outcome
         finally:
@@ -144,14 +146,14 @@ class _Journal:
         nb: Any,
         output_path: str | None,
         interval: float,
-        progress_bar: bool | dict[str, Any],
         timers: Timers,
+        bar: Any,
     ) -> None:
         local = output_path is not None and "://" not in output_path and output_path != "-"
         self._file = NotebookFile(nb, Path(output_path).absolute()) if local else None  # type: ignore[arg-type]
         self._interval = interval
         self._timers = timers
-        self._bar = _bar(progress_bar, len(nb.cells))
+        self._bar = bar
         self._dirty = False
         self.copies: dict[str, TextIO | None] = {}
         self.logging = False
@@ -232,10 +234,8 @@ class _Journal:
             logger.info(text)
 
 
-def _bar(wanted: bool | dict[str, Any], total: int) -> Any:
-    if wanted is False:
-        return None
-    from tqdm.auto import tqdm
+def _bar(wanted: object, total: int) -> Any:
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     options = wanted if isinstance(wanted, dict) else {}
     return tqdm(
