@@ -9,11 +9,15 @@ module.exports = {
   ...baseConfig,
   testDir: './tests',
   workers: 1,
+  // Enough for a machine that does other things as well.
+  timeout: 150000,
+  expect: { timeout: 30000 },
   retries: process.env.CI ? 1 : 0,
   forbidOnly: !!process.env.CI,
   reporter: [['list'], ['html', { open: 'never' }]],
   use: {
     ...baseConfig.use,
+    viewport: { width: 1280, height: 800 },
     baseURL: `http://127.0.0.1:${port}`,
     extraHTTPHeaders: { Authorization: `token ${token}` },
     // Playwright's videos need its own ffmpeg, which a system browser comes without.

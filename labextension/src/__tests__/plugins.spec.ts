@@ -1,3 +1,9 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ServerConnection } from '@jupyterlab/services';
+import { CommandRegistry } from '@lumino/commands';
+import { readFileSync } from 'fs';
+import { join } from 'path';
+
 import plugins, { CommandIDs } from '../index';
 
 /** Each plugin can be named in JupyterLab's settings and says what it is for. */
@@ -13,9 +19,47 @@ describe('the plugins', () => {
   });
 });
 
-/** Menus and shortcuts in schema/ refer to commands by these. */
-test('command ids carry the name of the extension', () => {
-  for (const id of Object.values(CommandIDs)) {
+describe('the commands', () => {
+  let commands: CommandRegistry;
+
+  beforeAll(async () => {
+    commands = new CommandRegistry();
+    const app = {
+      commands,
+      serviceManager: { serverSettings: ServerConnection.makeSettings() },
+      shell: { add: () => undefined, activateById: () => undefined },
+      contextMenuHitTest: () => undefined,
+      restored: new Promise(() => undefined)
+    } as unknown as JupyterFrontEnd;
+    const find = (name: string) =>
+      plugins.find(
+        plugin => plugin.id === `jupyter-mlops:${name}`
+      ) as JupyterFrontEndPlugin<unknown>;
+    const jobs = await find('model').activate(app, null);
+    for (const name of ['panel', 'form', 'document']) {
+      // Optional services are absent, as in a smaller application than JupyterLab.
+      await find(name).activate(app, jobs, null, null, null, null, null);
+    }
+  });
+
+  it('are those that are promised, and no others', () => {
+    expect(commands.listCommands().sort()).toEqual(Object.values(CommandIDs).sort());
+  });
+
+  it.each(Object.values(CommandIDs))('%s says what it does and takes', async id => {
     expect(id).toMatch(/^jupyter-mlops:[a-z-]+$/);
-  }
+    expect(commands.label(id)).not.toBe('');
+    const { args } = await commands.describedBy(id);
+    expect(args?.type).toBe('object');
+    for (const property of Object.values((args?.properties ?? {}) as object)) {
+      expect((property as { description: string }).description).not.toBe('');
+    }
+  });
+
+  it('are the only ones that menus, toolbars and shortcuts refer to', () => {
+    const schema = readFileSync(join(__dirname, '../../schema/form.json'), 'utf8');
+    const named = [...schema.matchAll(/"command": "([^"]+)"/g)].map(match => match[1]);
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter(id => !commands.hasCommand(id))).toEqual([]);
+  });
 });

@@ -151,7 +151,7 @@ export function JobList(props: IJobListProps): React.JSX.Element {
   };
 
   const onKeyDown = (event: React.KeyboardEvent) => {
-    if ((event.target as HTMLElement).closest('button')) {
+    if (event.target !== event.currentTarget) {
       return;
     }
     const row = rows[active];

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ class Attempt:
             "output_path": order.output_notebook,
             "parameters": order.parameters,
             "start_time": iso(self._begun_at),
-            "version": _papermill_version(),
+            "version": papermill_version(),
         }
 
     # ------------------------------------------------------------ the run
@@ -382,7 +383,9 @@ def _as_failure(error: MlopsError) -> Failure:
     return Failure(code=error.stable_code, message=error.detail, hint=error.hint)
 
 
-def _papermill_version() -> str:
+@cache
+def papermill_version() -> str:
+    """The installed papermill's; "" where there is none. Reading it takes a while."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

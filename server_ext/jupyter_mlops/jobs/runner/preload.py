@@ -9,3 +9,9 @@ import papermill  # noqa: F401
 import zmq  # noqa: F401
 
 import jupyter_mlops.jobs.runner.main  # noqa: F401
+from jupyter_mlops.jobs.identity import boot_id
+from jupyter_mlops.jobs.runner.attempt import papermill_version
+
+# Remembered, and the same for every child.
+papermill_version()
+boot_id()
