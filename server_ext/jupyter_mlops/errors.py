@@ -10,7 +10,7 @@
     ├── TooLarge                413  a body, notebook or value over its limit
     ├── Busy                    503  try again: the store is locked, the daemon is handing over
     ├── StoreFull               507  the disk that holds the store is full; nothing was acknowledged
-    ├── StoreUnusable           500  the store is corrupt or from a newer version; never replaced silently
+    ├── StoreUnusable           500  the store is corrupt or too new; never replaced silently
     └── DaemonUnreachable       503  the daemon can't be started or doesn't answer
 
 A message says what happened, a hint what to do next. `code` is stable: scripts may rely on it.

@@ -37,7 +37,7 @@ def data_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The directory of sockets: ``<data dir>/run``, or a short one of ours where that is too long."""
+    """The directory of sockets: ``<data dir>/run``, or a short one where that is too long."""
     natural = data_dir() / "run"
     if len(os.fsencode(natural)) + _SOCKET_NAME_ROOM <= SOCKET_PATH_MAX:
         return natural

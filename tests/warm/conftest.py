@@ -1,13 +1,18 @@
-"""A daemon whose warm parents are up."""
+"""A daemon whose warm parents are up; a parent by itself."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sysconfig
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .mlops_forking import Forking
 
 
 class Runs:
@@ -66,3 +71,35 @@ def runs(daemon: Any) -> Runs:
     found = Runs(daemon)
     found.wait_for_parent([])
     return found
+
+
+@pytest.fixture
+def forking() -> Iterator[Callable[..., Forking]]:
+    """Starts parents; ends them."""
+    started = []
+
+    def start(*preload: str) -> Forking:
+        # Below /tmp, not below the long path of the test: a socket's path is short.
+        folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+        started.append(Forking(folder, *preload))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+
+
+@pytest.fixture
+def installed() -> Iterator[Callable[[str, str], Path]]:
+    """Puts a module into site-packages for the time of the test."""
+    made = []
+
+    def put(name: str, source: str) -> Path:
+        path = Path(sysconfig.get_paths()["purelib"]) / f"{name}.py"
+        path.write_text(source)
+        made.append(path)
+        return path
+
+    yield put
+    for path in made:
+        path.unlink(missing_ok=True)

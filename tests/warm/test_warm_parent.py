@@ -1,115 +1,18 @@
 """The parent itself: what it preloads, when it is stale, what it leaves behind."""
 
 import contextlib
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.jobs.warm.pool import BATCH_KERNEL, PARENT
-
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="warm start is for Linux"
 )
-
-
-class Forking:
-    """One parent, spoken to as a runner does."""
-
-    def __init__(self, folder: Path, *preload: str) -> None:
-        self.socket = folder / "p"
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [
-                sys.executable, str(PARENT), "--listen", str(self.socket), "--role", "kernel",
-                "--batch-kernel", str(BATCH_KERNEL), "--preload", ",".join(preload),
-            ],
-            stdin=subprocess.PIPE,
-        )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not self.socket.exists():
-            assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def ask(self, **request) -> socket.socket:
-        """A connection on which the request was sent."""
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(30)
-        connection.connect(str(self.socket))
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        return connection
-
-    def said(self, connection: socket.socket) -> dict:
-        """The next line."""
-        line = b""
-        while not line.endswith(b"\n"):
-            piece = connection.recv(1)
-            if not piece:
-                return {}
-            line += piece
-        return json.loads(line)
-
-    def state(self) -> dict:
-        """What it says of itself."""
-        with self.ask(op="state") as connection:
-            return self.said(connection)
-
-    def kernel(self, name: str = "k") -> tuple[socket.socket, dict]:
-        """A kernel, and what was said of it."""
-        connection = self.ask(
-            op="kernel",
-            argv=["-f", str(self.folder / f"{name}.json")],
-            cwd=str(self.folder),
-            env=dict(os.environ),
-            log=str(self.folder / f"{name}.log"),
-        )
-        return connection, self.said(connection)
-
-    def end(self) -> None:
-        """As when the daemon ends."""
-        if self.process.stdin and not self.process.stdin.closed:
-            self.process.stdin.close()
-        self.process.wait(10)
-
-
-@pytest.fixture
-def forking(tmp_path):
-    """Starts parents; ends them."""
-    started = []
-
-    def start(*preload: str) -> Forking:
-        # Below /tmp, not below the long path of the test: a socket's path is short.
-        folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-        started.append(Forking(folder, *preload))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.end()
-
-
-@pytest.fixture
-def installed():
-    """Puts a module into site-packages for the time of the test."""
-    made = []
-
-    def put(name: str, source: str) -> Path:
-        path = Path(sysconfig.get_paths()["purelib"]) / f"{name}.py"
-        path.write_text(source)
-        made.append(path)
-        return path
-
-    yield put
-    for path in made:
-        path.unlink(missing_ok=True)
 
 
 def gone(pid: int, patience: float = 10.0) -> bool:

@@ -13,13 +13,16 @@ from jupyter_mlops.tracking.service import TrackingService
 from jupyter_mlops.tracking.service import make_tracking as make_tracking_service
 
 
-def make_launcher(settings: Settings) -> ProcessLauncher:
-    """Runners as processes of this machine; what the first job will need boots already."""
+def make_launcher(settings: Settings, environment: Mapping[str, str]) -> ProcessLauncher:
+    """Runners as processes of this machine; what the first job will need boots already.
+
+    `environment` is what jobs of no environment of their own run with.
+    """
     launcher = ProcessLauncher(settings)
     try:
-        launcher.boot(kernelspecs.find("python3").order())
+        launcher.boot(kernelspecs.find("python3").order(), environment)
     except KernelUnknown:
-        launcher.boot(None)
+        launcher.boot(None, environment)
     return launcher
 
 

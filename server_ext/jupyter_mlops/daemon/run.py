@@ -93,7 +93,7 @@ async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
     environment = dict(os.environ)
     tracking = make_tracking(store, found, environment)
     there = await asyncio.to_thread(capacity.measure, found.capacity)
-    launcher = make_launcher(found)
+    launcher = make_launcher(found, environment | tracking.recorder.usual_environment())
     dispatcher = Dispatcher(store, hub, launcher, tracking.recorder, found, there, environment)
     service = Service(store, hub, dispatcher, found, tracking)
     try:

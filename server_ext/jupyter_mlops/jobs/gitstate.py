@@ -75,9 +75,7 @@ def git_dirty(notebook: Path) -> bool | None:
 
 
 def _git(top: Path, *arguments: str) -> bytes | None:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("GIT_")
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",

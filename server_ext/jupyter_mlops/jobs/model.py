@@ -68,7 +68,9 @@ EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 EnvironmentValue = Annotated[
     str, StringConstraints(max_length=32_768), AfterValidator(_environment_value)
 ]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Label = Annotated[
+    str, StringConstraints(min_length=1, max_length=250, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 
 
 class Resources(Model):
@@ -115,7 +117,9 @@ class JobSpec(Model):
     )
     resources: Resources = Field(default_factory=Resources, title="Resources")
     experiment: Label | None = Field(
-        None, title="Experiment", description="MLflow experiment; the notebook's name when left out."
+        None,
+        title="Experiment",
+        description="MLflow experiment; the notebook's name when left out.",
     )
     tags: dict[Label, Annotated[str, StringConstraints(max_length=5000)]] = Field(
         default_factory=dict, title="Tags", max_length=100

@@ -157,6 +157,17 @@ class EmbeddedRuns:
 
         return await store.run(work)
 
+    def usual_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Where the daemon is, and how to wait for it."""
+        return environment.for_embedded(
+            self._server.access.address,
+            "",
+            run_id=None,
+            experiment_id=None,
+            experiment="",
+            inherited=inherited,
+        )
+
     def expect_calls(self) -> None:
         """Load MLflow while the notebook still imports it, too."""
         self._server.load()

@@ -52,6 +52,10 @@ class NoRuns:
         """None."""
         return
 
+    def usual_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:  # noqa: ARG002
+        """Nothing."""
+        return {}
+
     async def deleted(self, job_id: str) -> None:
         """Nothing was kept."""
 

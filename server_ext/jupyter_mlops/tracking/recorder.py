@@ -89,6 +89,10 @@ class RunRecorder:
         """About tracking, for `GET /status`."""
         return {"uri": self._runs.shown_uri, "pending": len(self._schedule), **self._runs.status()}
 
+    def usual_environment(self) -> dict[str, str]:
+        """What `begin` adds to every attempt's environment, without what belongs to the job."""
+        return self._runs.usual_environment(self._inherited)
+
     # --- what the dispatcher asks for ---
 
     async def begin(self, job: Job, attempt: int) -> RunReference:

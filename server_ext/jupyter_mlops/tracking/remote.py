@@ -85,6 +85,12 @@ class RemoteRuns:
             place.run_id if place else None, place.experiment_id if place else None, variables
         )
 
+    def usual_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Where the server is."""
+        return environment.for_remote(
+            self._uri, run_id=None, experiment_id=None, experiment="", inherited=inherited
+        )
+
     async def place_in_time(self, record: RunRecord) -> RunPlace | None:
         """The attempt's run; None when the server takes longer than a job can wait."""
         if time.monotonic() < self._paused_until:

@@ -61,6 +61,9 @@ class Runs(Protocol):
     async def live_metrics(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]] | None:
         """Metrics of runs that go on; None when nothing is new or asking would cost much."""
 
+    def usual_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """What every job's kernel is given, without what belongs to the job."""
+
     def expect_calls(self) -> None:
         """A notebook that uses mlflow is about to run."""
 

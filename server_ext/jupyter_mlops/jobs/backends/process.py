@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,8 @@ class ProcessLauncher:
         # The runner gives a kernel one grace after the interrupt and one after TERM.
         self._grace = 2 * settings.attempts.interrupt_grace + 5.0
 
-    def boot(self, kernel: KernelOrder | None) -> None:
+    def boot(self, kernel: KernelOrder | None, environment: Mapping[str, str]) -> None:
         """Boot what the first job will need: the runners' parent, and a plain one of `kernel`."""
-        environment = dict(os.environ)
         self._pool.find(runner_recipe(environment))
         if kernel is not None and (python := interpreter(kernel.argv)) is not None:
             self._pool.find(kernel_recipe(python, _kernel_environment(environment, kernel, {})))
@@ -236,7 +236,7 @@ def _held_back(name: str, held_back: tuple[str, ...]) -> bool:
 
 
 def _kernel_environment(
-    base: dict[str, str], kernel: KernelOrder, added: dict[str, str]
+    base: Mapping[str, str], kernel: KernelOrder, added: dict[str, str]
 ) -> dict[str, str]:
     return {**base, **kernel.env, **added}
 

@@ -33,8 +33,7 @@ class Files:
         for path in paths:
             if isinstance(path, str) and path not in self._seen:
                 self._add(path)
-                seen = self._seen[path]
-                if self._since and seen is not None and seen[2] > self._since:
+                if self._since and _changed_at(path) > self._since:
                     # Written after we began: it may not be what was imported.
                     self._changed = self._changed or path
 
@@ -74,8 +73,16 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
         found = os.stat(path)
     except OSError:
         return None
-    # The time of change can't be set by a program, unlike that of modification.
-    return (found.st_ino, found.st_size, found.st_ctime_ns)
+    # Not the time of change: another link to the same file changes it, as installers make them.
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _changed_at(path: str) -> int:
+    """Unlike the time of modification, no installer sets it."""
+    try:
+        return os.stat(path).st_ctime_ns
+    except OSError:
+        return 0
 
 
 def _now() -> int:

@@ -3,18 +3,12 @@
     parent.py --listen SOCKET --role kernel --batch-kernel FILE [--preload a,b.c]
     parent.py --listen SOCKET --role runner
 
-Runs by path in the *kernelspec's* interpreter, so it needs the standard library and ipykernel only
-(the runner role runs in the daemon's). Single-threaded: forking a process with threads copies
-locks that nobody will ever open. Ends when its standard input ends, which is when the daemon has
-gone; what it forked goes on.
+Runs by path in the *kernelspec's* interpreter, so it and the modules beside it that it uses need
+the standard library and ipykernel only (the runner role runs in the daemon's). Single-threaded:
+forking a process with threads copies locks that nobody will ever open. Ends when its standard
+input ends, which is when the daemon has gone; what it forked goes on.
 
 Requests and answers are JSON lines, one connection a request; ARCHITECTURE.md has the protocol.
-
-Why modules are tried in a child before they are imported here: one that starts a thread, opens a
-device or keeps a connection at its import can't be shared by a fork. A library that ends its
-threads before a fork (OpenBLAS does) may stay: threads are counted after forking once. Only
-installed modules are preloaded: a module beside the notebook, or an editable install, changes
-while we live, so each job imports it afresh.
 """
 
 from __future__ import annotations
@@ -30,281 +24,54 @@ import signal
 import socket
 import struct
 import sys
-import sysconfig
 import threading
-import time
+import types
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+_HERE = os.path.dirname(os.path.abspath(__file__))
 if __name__ == "__main__":
     # Our own directory must not shadow anybody's modules.
-    sys.path[:] = [p for p in sys.path if p != os.path.dirname(os.path.abspath(__file__))]
+    sys.path[:] = [p for p in sys.path if p != _HERE]
 
-#: Seconds that one import may take while it is tried.
-PROBE_TIMEOUT = 60.0
-#: Longest request, in bytes: an environment and a few paths.
-REQUEST_MAX = 4 * 2**20
-#: jemalloc (pyarrow has it, and pandas has pyarrow) locks itself before a fork, and the child does
-#: without its background thread: `background_thread_postfork_child` in its background_thread.c.
-FORK_AWARE_THREADS = frozenset({"jemalloc_bg_thd"})
-_HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def load(name: str, path: str) -> Any:
-    """A module from a file, without a place on sys.path."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-guard = load("_mlops_guard", os.path.join(_HERE, "guard.py"))
-
-
-# ---- what may be preloaded --------------------------------------------------------------------
-
-
-def installed_folders() -> tuple[str, ...]:
-    """Where packages that don't change by themselves lie."""
-    paths = sysconfig.get_paths()
-    return tuple(
-        {os.path.realpath(paths[key]) + os.sep for key in ("stdlib", "purelib", "platlib")}
+#: What our own modules are called here.
+_PACKAGE = "_mlops_warm"
+if TYPE_CHECKING:
+    from . import child, freshness, guard, preloading, standin
+else:
+    # Found by their place: in the kernelspec's interpreter there is no package around them.
+    sys.modules[_PACKAGE] = types.ModuleType(_PACKAGE)
+    sys.modules[_PACKAGE].__path__ = [_HERE]
+    child, freshness, guard, preloading, standin = (
+        importlib.import_module(f"{_PACKAGE}.{name}")
+        for name in ("child", "freshness", "guard", "preloading", "standin")
     )
 
-
-def unfit(name: str) -> str:
-    """Why a module is not even tried; "" when it may be."""
-    top = name.partition(".")[0]
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError, AttributeError) as error:
-        return f"can't be found: {error}"
-    if spec is None:
-        return "is not installed in this environment"
-    if spec.origin in ("built-in", "frozen"):
-        return ""
-    places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
-    folders = installed_folders()
-    if not all(os.path.realpath(place).startswith(folders) for place in places):
-        return "is not an installed package, so it may change"
-    return ""
-
-
-def probe(names: list[str]) -> str:
-    """Import in a child and look at what that leaves behind; why they are unsafe, or ""."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        try:
-            verdict = _try_imports(names, keep=writing)
-        except BaseException as error:  # noqa: BLE001 - whatever a library does, it is a verdict
-            verdict = f"can't be imported: {type(error).__name__}: {error}"
-        os.write(writing, verdict.encode("utf-8", "replace")[:4000])
-        os._exit(0)
-    os.close(writing)
-    said, deadline = b"", time.monotonic() + PROBE_TIMEOUT
-    while True:
-        ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            os.kill(pid, signal.SIGKILL)
-            said = f"took more than {PROBE_TIMEOUT:.0f} s to import".encode()
-            break
-        piece = os.read(reading, 4096)
-        if not piece:
-            break
-        said += piece
-    os.close(reading)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status) and not said:
-        return f"ended the process by signal {os.WTERMSIG(status)} when it was imported"
-    return said.decode("utf-8", "replace")
-
-
-def _try_imports(names: list[str], keep: int) -> str:
-    _silence()
-    before = _descriptors() | {keep}
-    for name in names:
-        importlib.import_module(name)
-    others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
-    if others:
-        return f"starts the thread {others[0]}"
-    # A library with handlers for fork has ended its threads by now.
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
-    deadline = time.monotonic() + 0.5
-    while threads := other_threads():
-        if time.monotonic() > deadline:
-            return f"keeps the thread {threads[0]} running"
-        time.sleep(0.01)
-    for descriptor in sorted(_descriptors() - before):
-        try:
-            target = os.readlink(f"/proc/self/fd/{descriptor}")
-        except OSError:
-            continue
-        return f"keeps {target} open"
-    return ""
-
-
-def other_threads() -> list[str]:
-    """Names of native threads but the main one and those that know about forks."""
-    found = []
-    for task in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
-        try:
-            with open(f"/proc/self/task/{task}/comm") as file:
-                name = file.read().strip()
-        except OSError:
-            continue
-        if int(task) != os.getpid() and name not in FORK_AWARE_THREADS:
-            found.append(name)
-    return found
-
-
-def _silence() -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    os.close(nothing)
-
-
-def _descriptors() -> set[int]:
-    found = set()
-    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-        try:
-            os.fstat(int(name))
-        except OSError:
-            continue  # the one that the listing itself had
-        found.add(int(name))
-    return found
-
-
-def preload(names: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Import what can be; (imported, {left out: why})."""
-    left_out = {name: why for name in names if (why := unfit(name))}
-    wanted = [name for name in names if name not in left_out]
-    if wanted and probe(wanted):
-        # Something among them: each by itself says which.
-        safe: list[str] = []
-        for name in wanted:
-            if why := probe([*safe, name]):
-                left_out[name] = why
-            else:
-                safe.append(name)
-        wanted = safe
-    for name in wanted:
-        importlib.import_module(name)
-    return wanted, left_out
-
-
-# ---- what has changed since -------------------------------------------------------------------
-
-
-class Files:
-    """The files behind the loaded modules, and the folders that packages are installed into."""
-
-    def __init__(self) -> None:
-        paths = {os.path.abspath(__file__)}
-        for module in list(sys.modules.values()):
-            path = getattr(module, "__file__", None)
-            if isinstance(path, str):
-                paths.add(path)
-        for folder in {sysconfig.get_paths()[key] for key in ("purelib", "platlib")}:
-            paths.add(folder)
-            if os.path.isdir(folder):
-                paths.update(
-                    os.path.join(folder, name)
-                    for name in os.listdir(folder)
-                    if name.endswith(".pth")
-                )
-        self._seen = {path: _stamp(path) for path in paths}
-
-    def changed(self) -> str:
-        """The first path that isn't as it was, or ""."""
-        for path, stamp in self._seen.items():
-            if _stamp(path) != stamp:
-                return path
-        return ""
-
-
-def _stamp(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
-
-
-# ---- children ---------------------------------------------------------------------------------
-
-
-def fresh_process(keep: tuple[int, ...] = ()) -> None:
-    """What a child must not have of its parent: signals, descriptors, the state of generators."""
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, set())
-    low = 3
-    for descriptor in sorted(keep):
-        os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, max(_descriptors() | {low}) + 1)
-
-
-def new_seeds() -> None:
-    """Every job draws its own random numbers, as in a fresh process."""
-    if "random" in sys.modules:
-        sys.modules["random"].seed()
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
-
-
-def new_environment(env: dict[str, str], inherited_path: list[str]) -> None:
-    """Make `env` the whole environment; its PYTHONPATH counts as at an interpreter's start."""
-    os.environ.clear()
-    os.environ.update(env)
-    if hasattr(time, "tzset"):
-        time.tzset()
-    added = [os.path.abspath(p) for p in env.get("PYTHONPATH", "").split(os.pathsep) if p]
-    rest = [p for p in sys.path if p not in inherited_path and p not in added]
-    sys.path[:] = [*added, *rest]
-    importlib.invalidate_caches()
-
-
-def output_to(path: str) -> None:
-    """Standard input from nowhere, output and errors to a file."""
-    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, replaced in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(descriptor, replaced)
-    os.close(output)
-    os.close(nothing)
+#: Longest request, in bytes: an environment and a few paths.
+REQUEST_MAX = 4 * 2**20
 
 
 class Parent:
-    """Listens, forks, reaps."""
+    """Listens, forks, reaps. Made when everything is imported."""
 
-    def __init__(self, listener: socket.socket, role: str, batch_kernel: Any) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        files: freshness.Files,
+        preloaded: preloading.Preloaded,
+        batch_kernel: Any = None,
+    ) -> None:
         self._listener = listener
-        self._role = role
         self._batch_kernel = batch_kernel
         self._connections: dict[socket.socket, bytes] = {}
-        self._inherited_path = [
-            os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
-        ]
-        self.preloaded: list[str] = []
-        self.left_out: dict[str, str] = {}
+        self._inherited_path = child.python_path(dict(os.environ))
+        self._preloaded = preloaded
         self._forks = 0
-        self._files: Files | None = None
-
-    def ready(self) -> None:
-        """Everything is imported: remember the files, and leave nothing for children to collect."""
-        self._files = Files()
+        self._files = files
+        files.add_loaded()
+        # The daemon starts us in a folder that nothing but we can have learned the name of.
+        self._directories = child.remembered_directories(os.getcwd())
+        # Children have nothing of ours to collect.
         gc.collect()
         gc.freeze()
 
@@ -379,17 +146,14 @@ class Parent:
         elif op == "quit":
             say(connection, {})
             raise SystemExit(0)
-        elif changed := self._changed():
+        elif changed := self._files.changed():
             say(connection, {"stale": f"{changed} has changed"})
-        elif op == "kernel" and self._role == "kernel":
+        elif op == "kernel" and self._batch_kernel:
             self._fork(lambda: self._become_guard(connection, request))
-        elif op == "run" and self._role == "runner":
+        elif op == "run" and not self._batch_kernel:
             self._fork_runner(connection, request)
         else:
             say(connection, {"stale": f"can't do {op!r}"})
-
-    def _changed(self) -> str:
-        return self._files.changed() if self._files is not None else ""
 
     def _state(self) -> dict[str, Any]:
         rss = 0
@@ -397,20 +161,20 @@ class Parent:
             with open("/proc/self/statm") as file:
                 rss = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return {
-            "preloaded": self.preloaded,
-            "left_out": self.left_out,
+            "preloaded": self._preloaded.names,
+            "left_out": self._preloaded.left_out,
             "forks": self._forks,
             "rss": rss,
         }
 
-    def _fork(self, child: Callable[[], int]) -> int:
+    def _fork(self, become: Callable[[], int]) -> int:
         self._forks += 1
         pid = os.fork()
         if pid:
             return pid
         status = 1
         try:
-            status = child()
+            status = become()
         except BaseException:  # noqa: BLE001 - a forked process never returns into the loop
             sys.excepthook(*sys.exc_info())
         finally:
@@ -420,11 +184,11 @@ class Parent:
 
     def _become_guard(self, connection: socket.socket, request: dict[str, Any]) -> int:
         os.setsid()
-        fresh_process(keep=(connection.fileno(),))
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
+        child.fresh_process(keep=(connection.fileno(),))
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         guard.become_subreaper()
-        output_to(request["log"])
+        child.output_to(request["log"])
         woken, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -438,8 +202,8 @@ class Parent:
                 "pid": kernel,
                 "start_time": guard.start_time(kernel),
                 "guard_pid": os.getpid(),
-                "preloaded": self.preloaded,
-                "left_out": self.left_out,
+                "preloaded": self._preloaded.names,
+                "left_out": self._preloaded.left_out,
             },
         )
         status = guard.watch(kernel, connection.fileno(), woken)
@@ -450,15 +214,21 @@ class Parent:
     def _become_kernel(self, request: dict[str, Any]) -> NoReturn:
         try:
             os.setpgid(0, 0)
-            fresh_process()
-            os.chdir(request["cwd"])
-            new_environment(request["env"], self._inherited_path)
-            new_seeds()
+            self._become_fresh(request["cwd"], request["env"])
+            child.forget_modules(_PACKAGE)
             self._batch_kernel.launch(request["argv"])
         except BaseException:  # noqa: BLE001 - as above
             sys.__excepthook__(*sys.exc_info())
         finally:
             os._exit(1)
+
+    def _become_fresh(self, cwd: str, env: dict[str, str]) -> None:
+        child.fresh_process()
+        os.chdir(cwd)
+        child.new_environment(env, self._inherited_path, self._preloaded.env)
+        child.new_seeds(self._preloaded.generators)
+        for names, key in self._directories:
+            names[key] = os.getcwd()
 
     # A runner, nobody's child but ours to reap.
 
@@ -468,11 +238,8 @@ class Parent:
 
     def _become_runner(self, request: dict[str, Any]) -> int:
         os.setsid()
-        fresh_process()
-        output_to(os.path.join(request["attempt_dir"], "runner.log"))
-        os.chdir("/")
-        new_environment(request["env"], self._inherited_path)
-        new_seeds()
+        child.output_to(os.path.join(request["attempt_dir"], "runner.log"))
+        self._become_fresh("/", request["env"])
         from jupyter_mlops.jobs.runner.main import run_attempt
 
         status = run_attempt(request["attempt_dir"])
@@ -497,45 +264,62 @@ def say(connection: socket.socket, message: dict[str, Any]) -> None:
         return
 
 
+def load(name: str, path: str) -> Any:
+    """A module from a file, without a place on sys.path."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def options(argv: list[str]) -> dict[str, str]:
     """`--name value` pairs."""
-    return {name[2:]: value for name, value in zip(argv[::2], argv[1::2], strict=True)}
+    return {argv[at][2:]: argv[at + 1] for at in range(0, len(argv) - 1, 2)}
 
 
 def main(argv: list[str]) -> None:
     """Import, listen, serve."""
     given = options(argv)
-    role = given["role"]
+    files = freshness.Files()
     batch_kernel = None
-    if role == "runner":
+    arguments: list[str] = []
+    if given["role"] == "runner":
         import jupyter_mlops.jobs.runner.preload  # noqa: F401
     else:
         batch_kernel = load("_mlops_batch_kernel", given["batch-kernel"])
         batch_kernel._application()  # noqa: SLF001 - imports what a kernel needs
-    listener = socket.socket(socket.AF_UNIX)
-    parent = Parent(listener, role, batch_kernel)
-    names = [name for name in given.get("preload", "").split(",") if name]
-    parent.preloaded, parent.left_out = preload(names)
+        standin.kernel_environment()
+        arguments = [batch_kernel._launcher_path(), "-f", "kernel.json"]  # noqa: SLF001 - ours
+    preloaded = preloading.Preloaded(arguments)
+    for name in filter(None, given.get("preload", "").split(",")):
+        try:
+            preloaded.add(name)
+        except preloading.Abandoned:
+            return
     if len(threading.enumerate()) != 1:
         raise SystemExit("a thread was started while importing")
-    parent.ready()
-    # Bound last: whoever can connect is served at once, and what changes from now on is seen.
+    listener = socket.socket(socket.AF_UNIX)
+    parent = Parent(listener, files, preloaded, batch_kernel)
+    # Last, and under its name only when it listens: whoever finds the socket is served.
+    unnamed = f"{given['listen']}-"
     before = os.umask(0o177)
     try:
-        listener.bind(given["listen"])
+        listener.bind(unnamed)
     finally:
         os.umask(before)
     listener.listen(64)
     listener.setblocking(False)
+    os.rename(unnamed, given["listen"])
+    own_pid = os.getpid()
     try:
         parent.serve()
     finally:
-        if os.getpid() == OWN_PID:
+        if os.getpid() == own_pid:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(given["listen"])
 
-
-OWN_PID = os.getpid()
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -170,7 +171,7 @@ class WarmPool:
             argv += ["--batch-kernel", str(BATCH_KERNEL), "--preload", ",".join(recipe.imports)]
         try:
             with log.open("wb") as output:
-                process = self._spawn(argv, dict(recipe.environment), output)
+                process = self._spawn(argv, dict(recipe.environment), log.parent, output)
         except OSError as error:
             logger.warning("no warm parent of %s: %s", recipe.python[0], error)
             self._broken[recipe.key] = time.monotonic() + self._settings.idle_timeout
@@ -179,12 +180,12 @@ class WarmPool:
 
     @staticmethod
     def _spawn(
-        argv: list[str], environment: dict[str, str], output: IO[bytes]
+        argv: list[str], environment: dict[str, str], cwd: Path, output: IO[bytes]
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             argv,
             env=environment,
-            cwd="/",
+            cwd=cwd,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -233,14 +234,14 @@ def _wait_all(parents: list[WarmParent]) -> None:
 
 
 def kernel_recipe(
-    python: tuple[str, ...], environment: dict[str, str], imports: tuple[str, ...] = ()
+    python: tuple[str, ...], environment: Mapping[str, str], imports: tuple[str, ...] = ()
 ) -> Recipe:
     """The recipe of an ipykernel; `environment` is the kernel's."""
     shared = tuple(sorted((k, v) for k, v in environment.items() if k not in PER_JOB))
     return Recipe("kernel", python, shared, imports)
 
 
-def runner_recipe(environment: dict[str, str]) -> Recipe:
+def runner_recipe(environment: Mapping[str, str]) -> Recipe:
     """The recipe of runners: the daemon's own interpreter."""
     shared = tuple(sorted((k, v) for k, v in environment.items() if k not in PER_JOB))
     return Recipe("runner", (sys.executable,), shared)

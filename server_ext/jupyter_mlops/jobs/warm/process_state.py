@@ -12,7 +12,7 @@ import hashlib
 import locale
 import logging
 import os
-import pickle  # noqa: S403 - our own objects are pickled to compare them, nothing is loaded
+import pickle
 import random
 import resource
 import signal
@@ -127,11 +127,10 @@ def generators() -> list[tuple[Any, str]]:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         kinds += [numpy_random.RandomState, numpy_random.Generator]
-    found = []
-    for thing in gc.get_objects():
-        # By type: isinstance would ask proxies for their class, which may do anything.
-        if issubclass(type(thing), tuple(kinds)) and not issubclass(
-            type(thing), random.SystemRandom
-        ):
-            found.append((thing, hashlib.sha256(pickle.dumps(thing)).hexdigest()))
-    return found
+    # By type: isinstance would ask proxies for their class, which may do anything.
+    return [
+        (thing, hashlib.sha256(pickle.dumps(thing)).hexdigest())
+        for thing in gc.get_objects()
+        if issubclass(type(thing), tuple(kinds))
+        and not issubclass(type(thing), random.SystemRandom)
+    ]

@@ -36,16 +36,17 @@ class Stream(io.TextIOBase):
 
     def now(self) -> TextIO:
         """The stream that is meant."""
-        found: TextIO | None = getattr(sys, self._name)
-        return self._original if found is None or found is self else found
+        found: Any = getattr(sys, self._name)
+        stream: TextIO = self._original if found is None or found is self else found
+        return stream
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute there, and not ours to set
         """Of the stream that is meant."""
         return self.now().encoding
 
     @property
-    def errors(self) -> str | None:
+    def errors(self) -> str | None:  # type: ignore[override]  # as above
         """Of the stream that is meant."""
         return self.now().errors
 
@@ -111,18 +112,22 @@ def as_in_a_kernel(argv: list[str], asked: Callable[[str], None]) -> Iterator[di
 
     `asked` is called with what a module wants of the shell beyond that.
     """
-    from IPython.core.interactiveshell import InteractiveShell
     from ipykernel.zmqshell import ZMQInteractiveShell
+    from IPython.core.interactiveshell import InteractiveShell
 
-    shell = _Shell(ZMQInteractiveShell, asked)
+    usual = ZMQInteractiveShell
+    # By its type's name, too, it is taken for what it stands in for.
+    named = type(usual.__name__, (_Shell,), {"__module__": usual.__module__})
+    shell = named(usual, asked)
     main = types.ModuleType("__main__")
     before = (sys.modules["__main__"], sys.argv, sys.stdout, sys.stderr)
-    prompts = ("ps1", "ps2", "ps3")
+    prompts = {"ps1": "In : ", "ps2": "...: ", "ps3": "Out: "}
     sys.modules["__main__"], sys.argv = main, argv
     sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
-    InteractiveShell._instance = ZMQInteractiveShell._instance = shell  # noqa: SLF001
+    instance: Any = shell
+    InteractiveShell._instance = ZMQInteractiveShell._instance = instance  # noqa: SLF001
     builtins.get_ipython = lambda: shell  # type: ignore[attr-defined]
-    for name, prompt in zip(prompts, ("In : ", "...: ", "Out: ")):
+    for name, prompt in prompts.items():
         setattr(sys, name, prompt)
     try:
         yield vars(main)
@@ -138,7 +143,8 @@ def kernel_environment() -> None:
     """Set the environment variables that a kernel sets before it runs a cell."""
     from ipykernel.zmqshell import ZMQInteractiveShell
 
-    ZMQInteractiveShell.init_environment(types.SimpleNamespace())
+    nobody: Any = None  # a method that doesn't look at its object
+    ZMQInteractiveShell.init_environment(nobody)
     name, value = _PLOTS
     if not os.environ.get(name):
         os.environ[name] = value

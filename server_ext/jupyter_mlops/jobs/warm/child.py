@@ -1,0 +1,110 @@
+"""What a forked process must not have of its parent, and what it gets instead.
+
+Standard library only, Python 3.9 or newer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from . import process_state
+
+#: A parent and a guard set these for themselves.
+_RESET = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP)
+
+
+def fresh_process(keep: tuple[int, ...] = ()) -> None:
+    """Signals as at an interpreter's start; no descriptors but the standard ones and `keep`."""
+    signal.set_wakeup_fd(-1)
+    for number in _RESET:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Python ignores them: writing to a pipe that nobody reads is an exception, not the end.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    low = 3
+    for descriptor in sorted(keep):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, max(process_state.descriptors() | {low}) + 1)
+
+
+def output_to(path: str) -> None:
+    """Standard input from nowhere, output and errors to a file."""
+    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, replaced in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(descriptor, replaced)
+    os.close(output)
+    os.close(nothing)
+
+
+def new_environment(
+    env: dict[str, str], inherited_path: list[str], imported: dict[str, str | None]
+) -> None:
+    """Make `env` the whole environment, with what the imports made of it.
+
+    Its PYTHONPATH counts as at an interpreter's start; `inherited_path` are the entries that the
+    parent's own had.
+    """
+    os.environ.clear()
+    os.environ.update(env)
+    for name, value in imported.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    time.tzset()
+    added = python_path(env)
+    rest = [p for p in sys.path if p not in inherited_path and p not in added]
+    sys.path[:] = [*added, *rest]
+    importlib.invalidate_caches()
+
+
+def python_path(env: dict[str, str]) -> list[str]:
+    """What an interpreter makes of its PYTHONPATH, in the working directory as it is."""
+    found = env.get("PYTHONPATH", "").split(os.pathsep)
+    return list(dict.fromkeys(os.path.abspath(entry) for entry in found if entry))
+
+
+def new_seeds(generators: list[Any]) -> None:
+    """Every job draws numbers of its own, as a fresh process does.
+
+    The hash seed is the parent's: the order of a set of strings is the same in all of its children
+    (and a job that sets PYTHONHASHSEED has a parent with it).
+    """
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    for generator in generators:
+        if hasattr(generator, "bit_generator"):
+            bits = generator.bit_generator
+            bits.state = type(bits)().state
+        else:
+            generator.seed()
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None:
+        process.current_process().authkey = os.urandom(32)
+
+
+def remembered_directories(path: str) -> list[tuple[dict[str, Any], str]]:
+    """Where modules have kept the working directory `path` that they were imported in."""
+    found = []
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", {})
+        found += [(names, k) for k, v in list(names.items()) if type(v) is str and v == path]
+    return found
+
+
+def forget_modules(prefix: str) -> None:
+    """Take our own modules out of `sys.modules`; whoever holds them may go on using them."""
+    for name in [name for name in sys.modules if name.startswith(prefix)]:
+        del sys.modules[name]
