@@ -167,6 +167,28 @@ def test_one_holds_the_lock(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_lock_whose_file_was_removed_is_still_the_lock(tmp_path: Path) -> None:
+    """Its holder puts the file back; nobody else gets it meanwhile."""
+    path = tmp_path / "lock"
+    first, second = DaemonLock(path), DaemonLock(path)
+    assert first.acquire()
+    assert first.in_place()
+    path.unlink()
+    assert not first.in_place()
+    assert not second.acquire()
+    assert first.acquire()
+    assert first.in_place()
+    assert not second.acquire()
+    path.unlink()
+    path.write_text("another file")
+    assert not second.acquire()
+    assert first.acquire()
+    assert first.in_place()
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
 # --- log ------------------------------------------------------------------------------------------
 
 

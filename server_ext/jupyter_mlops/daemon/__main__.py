@@ -33,7 +33,7 @@ def main() -> int:
         try:
             found = run.load_settings()
             logs.configure(None if options.foreground else paths.daemon_log(), found.log_level)
-            asyncio.run(run.serve(found))
+            asyncio.run(run.serve(found, lock))
         finally:
             lock.release()
     except MlopsError as error:

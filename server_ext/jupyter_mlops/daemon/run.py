@@ -20,8 +20,10 @@ from jupyter_mlops import paths, settings
 from jupyter_mlops._version import __version__
 from jupyter_mlops.daemon import sockets
 from jupyter_mlops.daemon.app import make_app, serve_with
+from jupyter_mlops.daemon.leaving import end_within
 from jupyter_mlops.daemon.lock import DaemonLock
 from jupyter_mlops.daemon.parts import make_launcher, make_tracking
+from jupyter_mlops.daemon.presence import Presence
 from jupyter_mlops.daemon.service import Service
 from jupyter_mlops.jobs import capacity
 from jupyter_mlops.jobs.dispatcher import Dispatcher
@@ -39,12 +41,19 @@ _GRACE = 3
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon has its own."""
+    """uvicorn without its signal handlers: the daemon has its own. Its socket may be replaced."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
         """Leave signals alone."""
         yield
+
+    async def move(self, listening: socket.socket) -> None:
+        """Accept connections there instead; those that there are go on."""
+        before = self.servers
+        await self.startup(sockets=[listening])
+        for one in before:
+            one.close()
 
 
 def acquire_lock() -> DaemonLock | None:
@@ -72,8 +81,10 @@ def _listening() -> bool:
         return True
 
 
-async def serve(found: Settings) -> None:
+async def serve(found: Settings, lock: DaemonLock) -> None:
     """Serve until somebody wants the daemon to leave or it has had nothing to do for long.
+
+    From then on the process has a few seconds to end.
 
     Raises:
         MlopsError: the store can't be used, …
@@ -81,7 +92,7 @@ async def serve(found: Settings) -> None:
     store = await Store.open(paths.store_file())
     try:
         async with _service(store, found) as service:
-            await _serve(service)
+            await _serve(service, lock)
     finally:
         await store.close()
 
@@ -107,7 +118,7 @@ async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
         await tracking.stop()
 
 
-def make_server(app: FastAPI, service: Service) -> uvicorn.Server:
+def make_server(app: FastAPI, service: Service) -> _Server:
     """The HTTP server; its sockets are given to `serve`."""
     return _Server(
         uvicorn.Config(
@@ -127,42 +138,53 @@ def make_server(app: FastAPI, service: Service) -> uvicorn.Server:
     )
 
 
-async def _serve(service: Service) -> None:
+async def _serve(service: Service, lock: DaemonLock) -> None:
     app = make_app()
     listening = sockets.listen(paths.daemon_socket())
     doorbell = sockets.Doorbell(paths.doorbell_socket(), service.dispatcher.ring)
     server = make_server(app, service)
+    presence = Presence(
+        lock,
+        listening,
+        doorbell,
+        move=server.move,
+        write_record=_write_record,
+        superseded=lambda: service.leave("another daemon serves this data directory"),
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, service.leaving.set)
+        loop.add_signal_handler(number, service.leave, number.name)
     _write_record()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    idle = asyncio.create_task(_leave_when_idle(service))
     leaving = asyncio.create_task(service.leaving.wait())
+    watching = [
+        asyncio.create_task(_leave_when_idle(service)),
+        asyncio.create_task(presence.watch()),
+    ]
     log.info("daemon %s serves %s", __version__, paths.daemon_socket())
     try:
         await asyncio.wait([serving, leaving], return_when=asyncio.FIRST_COMPLETED)
         log.info("daemon leaves")
     finally:
-        idle.cancel()
-        leaving.cancel()
+        end_within()
+        for task in (leaving, *watching):
+            task.cancel()
+        await asyncio.gather(leaving, *watching, return_exceptions=True)
         # Streams never end by themselves: let them, so that leaving takes no longer than it must.
         service.leaving.set()
         service.hub.close()
         service.dispatcher.release_followers()
         server.should_exit = True
-        await serving
-        listening.close()
-        doorbell.close()
-        with contextlib.suppress(FileNotFoundError):
-            paths.daemon_socket().unlink()
+        try:
+            await serving
+        finally:
+            presence.clear()
 
 
 async def _leave_when_idle(service: Service) -> None:
     while service.idle_for() < service.settings.idle_timeout:  # noqa: ASYNC110 - time is the event
         await asyncio.sleep(min(10.0, service.settings.idle_timeout / 4))
-    log.info("nothing to do for %.0f s", service.settings.idle_timeout)
-    service.leaving.set()
+    service.leave(f"nothing to do for {service.settings.idle_timeout:.0f} s")
 
 
 def _write_record() -> None:

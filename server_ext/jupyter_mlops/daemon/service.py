@@ -43,6 +43,11 @@ class Service:
     last_active: float = field(default_factory=time.monotonic)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
+    def leave(self, why: str) -> None:
+        """Have the daemon leave; the log keeps the reason."""
+        log.info("the daemon is to leave: %s", why)
+        self.leaving.set()
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that nobody waits for."""
         task = asyncio.create_task(work)

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,37 @@ def peer_uid(connection: socket.socket) -> int | None:
     return None
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a socket was bound and which file that made: names may be removed, or another's."""
+
+    path: Path
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Place:
+        """What is there now."""
+        found = os.lstat(path)
+        return cls(path, found.st_dev, found.st_ino)
+
+    def holds(self) -> bool:
+        """Whether the path still leads there."""
+        try:
+            return Place.of(self.path) == self
+        except OSError:
+            return False
+
+    def clear(self) -> None:
+        """Remove the file, unless it is somebody else's by now."""
+        if self.holds():
+            _remove_socket(self.path)
+
+
 class OwnUserSocket(socket.socket):
     """A listening socket that hangs up on every other user before a byte is read."""
+
+    place: Place
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection of our own user.
@@ -55,13 +85,13 @@ class OwnUserSocket(socket.socket):
         return connection, address
 
 
-def listen(path: Path) -> socket.socket:
+def listen(path: Path) -> OwnUserSocket:
     """Listen at `path`, 0600. A socket left there is removed: call this holding the lock only."""
     private_dir(path.parent)
     _remove_socket(path)
     listening = OwnUserSocket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _bind_private(listening, path)
+        listening.place = _bind_private(listening, path)
         listening.listen(1024)
         listening.setblocking(False)
     except BaseException:
@@ -74,20 +104,44 @@ class Doorbell:
     """Receives `<job id>/<attempt>` datagrams; anything else is dropped."""
 
     def __init__(self, path: Path, ring: Callable[[str, int], None]) -> None:
-        private_dir(path.parent)
-        _remove_socket(path)
         self._path = path
         self._ring = ring
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        _bind_private(self._socket, path)
-        self._socket.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._socket, self._read)
+        self._bind()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether runners still find it."""
+        return self._place.holds()
+
+    def bind_again(self) -> None:
+        """Be where runners look for it.
+
+        Raises:
+            OSError, Refused: that can't be now; whoever has found it before still can ring.
+        """
+        before = self._socket
+        self._bind()
+        asyncio.get_running_loop().remove_reader(before)
+        before.close()
 
     def close(self) -> None:
         """Stop listening; runners that ring then find nobody."""
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
+        self._place.clear()
+
+    def _bind(self) -> None:
+        private_dir(self._path.parent)
         _remove_socket(self._path)
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            self._place = _bind_private(bound, self._path)
+            bound.setblocking(False)
+        except BaseException:
+            bound.close()
+            raise
+        self._socket = bound
+        asyncio.get_running_loop().add_reader(bound, self._read)
 
     def _read(self) -> None:
         for _ in range(256):
@@ -102,10 +156,11 @@ class Doorbell:
                 self._ring(found[1].decode(), int(found[2]))
 
 
-def _bind_private(unbound: socket.socket, path: Path) -> None:
+def _bind_private(unbound: socket.socket, path: Path) -> Place:
     # The directory is 0700, so nobody can come in between bind and chmod.
     unbound.bind(str(path))
     path.chmod(0o600)
+    return Place.of(path)
 
 
 def _remove_socket(path: Path) -> None:

@@ -13,14 +13,19 @@ from pathlib import Path
 
 def start_time(pid: int) -> int | None:
     """When `pid` started, in a unit of the system's own (Linux: clock ticks since boot, field 22 of
-    /proc/<pid>/stat); None when there is no such process or it is a zombie."""
-    if sys.platform == "linux":
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_bytes()
-        except OSError:
-            return None
-        fields = stat[stat.rfind(b")") + 2 :].split()
-        return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    /proc/<pid>/stat); None when there is no such process or it is a zombie.
+    """
+    if sys.platform != "linux":
+        return _start_time_elsewhere(pid)
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    fields = stat[stat.rfind(b")") + 2 :].split()
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def _start_time_elsewhere(pid: int) -> int | None:
     import psutil
 
     try:

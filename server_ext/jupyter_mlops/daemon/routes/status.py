@@ -26,7 +26,7 @@ async def get_status(request: Request) -> dict[str, Any]:
 async def shutdown(request: Request) -> dict[str, Any]:
     """Stop the daemon; jobs go on."""
     await read_body(request)
-    service_of(request).leaving.set()
+    service_of(request).leave("a client asked for it")
     return {"leaving": True}
 
 
