@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import os
 import platform
 import subprocess
 import tempfile
@@ -26,6 +27,8 @@ def main() -> None:
     parser.add_argument("--slow", action="store_true", help="papermill on 1,000 cells: minutes")
     parser.add_argument("--no-write", action="store_true", help="leave RESULTS.md as it is")
     given = parser.parse_args()
+    # With it, every process of either side compiles what it imports anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     chosen = given.cases or list(CASES)
     python = environment(HERE.parent / ".venv-bench")
     rows: list[cases.Row] = []

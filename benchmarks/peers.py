@@ -60,7 +60,7 @@ class Papermill:
             "        for p in [me, *me.children(recursive=True)]:\n"
             "            try: total += p.memory_full_info().pss\n"
             "            except psutil.Error: pass\n"
-            "        peak = max(peak, total); time.sleep(0.2)\n"
+            "        peak = max(peak, total); time.sleep(0.5)\n"
             "thread = threading.Thread(target=watch); thread.start()\n"
             "start = time.perf_counter()\n"
             "for i in range(count): run(i)\n"

@@ -37,6 +37,22 @@ def test_a_killed_parent_is_replaced(runs, make_notebook):
 
 
 @pytest.mark.timeout(200)
+def test_a_changed_package_has_a_fresh_parent(runs, make_notebook, installed):
+    """The job that finds it changed imports it itself; those after it are warm again."""
+    module = installed(f"mlops_upgraded_x{os.getpid()}", "VERSION = 1")
+    notebook = make_notebook(f"import {module.stem}\nprint({module.stem}.VERSION)")
+    runs.run(notebook)
+    old = runs.wait_for_parent([module.stem])
+    module.write_text("VERSION = 22")
+    job = runs.run(notebook)
+    assert runs.printed(job) == "22\n"
+    assert module.name in job["attempts"][0]["start"]["reason"]
+    until(lambda: runs.run(notebook)["attempts"][0]["start"]["preloaded"] == [module.stem])
+    assert runs.wait_for_parent([module.stem])["pid"] != old["pid"]
+    assert runs.printed(runs.run(notebook)) == "22\n"
+
+
+@pytest.mark.timeout(200)
 def test_another_environment_variable_is_another_parent(runs, make_notebook):
     """A library may read it when it is imported, so it never comes too late."""
     notebook = make_notebook("import os; print(os.environ['OMP_NUM_THREADS'])")

@@ -311,6 +311,10 @@ def _warm_up() -> None:
     ):
         with contextlib.suppress(ImportError):  # another version's module: the kernel imports it
             importlib.import_module(name)
+    with contextlib.suppress(ImportError, AttributeError):  # themes are files since IPython 9.15
+        from IPython.utils.PyColorize import theme_table
+
+        list(theme_table.values())
     from IPython.core.inputtransformer2 import TransformerManager
 
     # Compiles the tokenizer's patterns.

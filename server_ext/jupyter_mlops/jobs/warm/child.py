@@ -5,7 +5,6 @@ Standard library only, Python 3.9 or newer.
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
@@ -64,7 +63,10 @@ def new_environment(
     added = python_path(env)
     rest = [p for p in sys.path if p not in inherited_path and p not in added]
     sys.path[:] = [*added, *rest]
-    importlib.invalidate_caches()
+    # What was no folder may have become one; of the others each import looks at the time of change.
+    for path, finder in list(sys.path_importer_cache.items()):
+        if finder is None or not os.path.isabs(path):
+            del sys.path_importer_cache[path]
 
 
 def python_path(env: dict[str, str]) -> list[str]:

@@ -148,6 +148,8 @@ class Parent:
             raise SystemExit(0)
         elif changed := self._files.changed():
             say(connection, {"stale": f"{changed} has changed"})
+            # Of no use to anybody any more: the daemon boots another one.
+            raise SystemExit(0)
         elif op == "kernel" and self._batch_kernel:
             self._fork(lambda: self._become_guard(connection, request))
         elif op == "run" and not self._batch_kernel:
