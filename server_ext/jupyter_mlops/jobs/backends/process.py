@@ -157,10 +157,13 @@ class ProcessLauncher:
                 return None
             if found := read_small(directory / "runner.json"):
                 known = json.loads(found)
-                return RunnerProcess(
+                runner = RunnerProcess(
                     directory, int(known["pid"]), int(known["start_time"]), self._grace
                 )
-            # It has taken the lease a moment ago and is about to say who it is.
+                if runner.alive():
+                    return runner
+            # It has taken the lease a moment ago and is about to say who it is; or it has died a
+            # moment ago, and its last thread is about to let the lease go.
             await asyncio.sleep(0.05)
         return None
 
