@@ -77,8 +77,17 @@ def check_refused(site: Any, answer: Any) -> None:
     assert "root:" not in answer.body.decode()
 
 
-@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS.keys())
-@pytest.mark.parametrize("what", ["submit", "content", "inspect", "list"])
+@pytest.mark.parametrize(
+    ("what", "path"),
+    [
+        pytest.param(what, path, id=f"{what}-{name}")
+        for what in ("submit", "content", "inspect", "list")
+        for name, path in PATHS.items()
+        # No query can say the former; the latter only names an unsaved notebook, nothing is read.
+        if not (what == "list" and (not path or "\ud800" in path))
+        and not (what == "content" and path in ONLY_NAMES)
+    ],
+)
 def test_paths_that_no_notebook_may_have(site: Any, path: str, what: str) -> None:
     """To submit, to name an unsaved one, to look into, to ask for jobs of."""
     before = site.job_count()
@@ -86,8 +95,6 @@ def test_paths_that_no_notebook_may_have(site: Any, path: str, what: str) -> Non
     if what == "list":
         from urllib.parse import quote
 
-        if not path or "\ud800" in path:
-            pytest.skip("no query can say that")
         answer = site.ask("GET", f"api/v1/jobs?notebook={quote(path)}")
         if answer.status == 200:
             assert answer.json()["jobs"] == []
@@ -97,8 +104,6 @@ def test_paths_that_no_notebook_may_have(site: Any, path: str, what: str) -> Non
     else:
         body: dict[str, Any] = {"spec": {"notebook": path}}
         if what == "content":
-            if path in ONLY_NAMES:
-                pytest.skip("only names an unsaved notebook: nothing is read")
             body["content"] = json.loads(notebook("print(1)"))
         answer = site.ask("POST", "api/v1/jobs", body=body)
     check_refused(site, answer)

@@ -160,7 +160,13 @@ class Embedded:
             cwd="/",
             start_new_session=True,
         )
-        output, errors = await process.communicate()
+        try:
+            output, errors = await process.communicate()
+        finally:
+            # The daemon leaves: the next one makes the store, and need not wait for this one.
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
         answer = _last_object(output)
         if answer is not None and "error" not in answer:
             log.info("MLflow store ready in %.1f s: %s", time.monotonic() - began, answer)

@@ -195,8 +195,8 @@ class RunRecorder:
                 found = await self._runs.live_metrics([run.run_id for run in live])
                 for run in live:
                     metrics = (found or {}).get(run.run_id)
-                    if metrics and told.get(run.job_id) != metrics:
-                        told[run.job_id] = metrics
+                    if metrics and told.get(run.run_id) != metrics:
+                        told[run.run_id] = metrics
                         with contextlib.suppress(NotFound):
                             await self._store.update(run.job_id, metrics=metrics)
             except MlopsError as error:

@@ -171,7 +171,8 @@ class Sync:
             run_id=place.run_id,
             synced=True,
         )
-        changed_metrics = bool(recorded.metrics) and recorded.metrics != job.metrics
+        # Also to none: a retry that logs nothing has not the metrics of the try before it.
+        changed_metrics = recorded.metrics != job.metrics
         if job.state.terminal or tracking != job.tracking or changed_metrics:
             await self._store.update(
                 job.id,
