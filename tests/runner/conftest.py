@@ -17,9 +17,9 @@ import pytest
 # Test modules are imported by path; their helpers are imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mlops_runner import PYTHON, RunnerAttempt, code  # noqa: E402
+from mlops_runner import PYTHON, RunnerAttempt, code
 
-from jupyter_mlops import paths  # noqa: E402
+from jupyter_mlops import paths
 
 
 @pytest.fixture

@@ -255,7 +255,8 @@ def test_cold_reason_is_kept(make_attempt: Make):
 def test_f17_memory_limit(make_attempt: Make):
     """More memory than allowed: killed, with limit and peak in the message."""
     attempt = make_attempt(
-        "data = []\nimport time\nwhile True:\n    data.append(bytearray(b'x' * 10**7)); time.sleep(0.01)",
+        "data = []\nimport time\n"
+        "while True:\n    data.append(bytearray(b'x' * 10**7)); time.sleep(0.01)",
         "print('never')",
         memory_limit=300 * 2**20,
     )

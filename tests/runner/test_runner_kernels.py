@@ -78,7 +78,8 @@ CELLS = [
     "import os, sys, json",
     "x = 1\nx",
     "print('out'); print('err', file=sys.stderr); x + 1",
-    "from IPython.display import HTML, Markdown, display\ndisplay(HTML('<b>x</b>'), Markdown('*y*'))",
+    ("from IPython.display import HTML, Markdown, display\n"
+    "display(HTML('<b>x</b>'), Markdown('*y*'))"),
     "%%capture kept\nprint('captured')",
     "kept.stdout",
     "%time sum(range(10)) == 45;",
@@ -88,7 +89,8 @@ CELLS = [
     "_, __, Out[2], In[2]",
     "import asyncio\nawait asyncio.sleep(0.01)\n'awaited'",
     "import warnings; warnings.warn('careful')",
-    "class A:\n    def _repr_html_(self): return '<i>a</i>'\n    def __repr__(self): return 'A()'\nA()",
+    ("class A:\n    def _repr_html_(self): return '<i>a</i>'\n"
+    "    def __repr__(self): return 'A()'\nA()"),
     "get_ipython().run_line_magic('whos', 'int')",
     "import logging; logging.warning('logged')",
     "print(end='no newline')",

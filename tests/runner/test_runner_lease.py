@@ -22,7 +22,8 @@ def _names(directory: Path) -> set[str]:
 def test_f07_a_runner_that_slept_past_its_lease(make_attempt: Make):
     """Stopped, its lease revoked, continued: it writes nothing more and ends its kernel."""
     attempt = make_attempt(
-        "print('asleep', flush=True)\nimport time\nfor i in range(600): print(i, flush=True); time.sleep(0.1)"
+        "print('asleep', flush=True)\nimport time\n"
+        "for i in range(600): print(i, flush=True); time.sleep(0.1)"
     ).start()
     attempt.wait_for_output("asleep")
     kernel = attempt.kernel
@@ -88,8 +89,10 @@ def test_an_attempt_is_carried_out_once(make_attempt: Make, tmp_path: Path):
 
 def test_the_lease_is_held_by_the_runner_alone(make_attempt: Make):
     """Neither the kernel nor its children keep it when the runner has gone."""
-    attempt = make_attempt("import subprocess; subprocess.Popen(['sleep', '600'])\nprint('asleep')\n"
-                           "import time; time.sleep(600)").start()  # fmt: skip
+    attempt = make_attempt(
+        "import subprocess; subprocess.Popen(['sleep', '600'])\nprint('asleep')\n"
+        "import time; time.sleep(600)"
+    ).start()
     attempt.wait_for_output("asleep")
     descriptor = os.open(attempt.directory / "lease", os.O_RDWR)
     try:

@@ -68,7 +68,7 @@ def test_errors_are_papermills(home: Path, make_notebook: Make):
 
 
 def test_f01_the_truth_after_a_kernels_death(home: Path, make_notebook: Make):
-    """papermill's engine calls every cell completed then; ours doesn't."""
+    """The engine of papermill calls every cell completed then; ours doesn't."""
     notebook = make_notebook("1", "import os; os.kill(os.getpid(), 9)", "3")
     process = _papermill(notebook)
     said, _ = process.communicate(timeout=90)
@@ -117,19 +117,24 @@ def test_from_python_in_a_thread(home: Path, make_notebook: Make):
     notebook = make_notebook("print('threaded')")
     script = (
         "import threading, papermill, json\n"
-        f"def run():\n    nb = papermill.execute_notebook({str(notebook)!r}, None, engine_name='mlops', "
-        "progress_bar=False)\n    print(json.dumps(nb.cells[0].outputs))\n"
+        f"def run():\n    nb = papermill.execute_notebook({str(notebook)!r}, None, "
+        "engine_name='mlops', progress_bar=False)\n    print(json.dumps(nb.cells[0].outputs))\n"
         "t = threading.Thread(target=run); t.start(); t.join()"
     )
     env = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=90
+        [sys.executable, "-c", script],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
     assert json.loads(done.stdout)[0]["text"] == "threaded\n", done.stderr
 
 
 @pytest.mark.parametrize("first", ["papermill", "jupyter_mlops.jobs.runner.engine"])
 def test_the_engine_can_be_imported_first(first: str):
-    """papermill loads its engines while it is being imported: no order of imports may fail."""
+    """While papermill is imported it loads its engines: no order of imports may fail."""
     script = f"import {first}, papermill.engines as e; e.papermill_engines.get_engine('mlops')"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

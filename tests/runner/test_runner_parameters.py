@@ -60,7 +60,8 @@ def _round_trip(make_attempt: Make, values: dict[str, Any]) -> dict[str, Any]:
         code("", "parameters"),
         "set_ = set(globals()) - before",
         "names = [n for n in set_ if n.startswith('p') and n[1:].isdigit()]\n"
-        "json.dump({n: [globals()[n], type(globals()[n]).__name__] for n in names}, open('out', 'w'))",
+        "found = {n: [globals()[n], type(globals()[n]).__name__] for n in names}\n"
+        "json.dump(found, open('out', 'w'))",
         parameters=values,
     )
     assert attempt.run()["state"] == "succeeded", attempt.said()

@@ -245,7 +245,8 @@ def test_snapshot_of_modules_comes_before_live_ones(make_attempt: Make, tmp_path
 def test_environment_of_the_kernel(make_attempt: Make):
     """The order's variables reach the kernel; those that speak of our parents don't."""
     attempt = make_attempt(
-        "import os\nprint(os.environ['GIVEN'], os.environ['SPEC'], os.environ.get('JPY_PARENT_PID'))",
+        "import os\n"
+        "print(os.environ['GIVEN'], os.environ['SPEC'], os.environ.get('JPY_PARENT_PID'))",
         env={"GIVEN": "a\nb"},
         kernel={"argv": PYTHON, "env": {"SPEC": "c"}},
     )
@@ -272,7 +273,7 @@ def test_f34_an_unreadable_snapshot(make_attempt: Make):
 
 
 def test_old_notebooks_get_no_cell_ids(make_attempt: Make):
-    """nbformat 4.4 knows no ids: what is written validates."""
+    """A notebook of nbformat 4.4 knows no ids: what is written validates."""
     attempt = make_attempt("print(a)", minor=4, parameters={"a": 1})
     assert attempt.run()["state"] == "succeeded"
     nbformat.validate(nbformat.from_dict(attempt.notebook))

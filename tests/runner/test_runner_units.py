@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_log_text_does_not_depend_on_the_pieces(text: str, cuts: list[int]):
     wanted = whole.feed(text) + whole.overdue()
     pieces = LogText()
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    found = "".join(pieces.feed(text[a:b]) for a, b in zip(places, places[1:], strict=False))
+    found = "".join(pieces.feed(text[a:b]) for a, b in pairwise(places))
     assert found + pieces.overdue() == wanted
 
 
@@ -172,28 +173,62 @@ JSON = st.recursive(
     max_leaves=6,
 )
 BUNDLE = st.fixed_dictionaries(
-    {}, optional={"text/plain": TEXT, "text/html": TEXT, "image/png": TEXT, "image/svg+xml": TEXT,
-                  "application/json": JSON, "application/javascript": TEXT}
-)  # fmt: skip
+    {},
+    optional={
+        "text/plain": TEXT,
+        "text/html": TEXT,
+        "image/png": TEXT,
+        "image/svg+xml": TEXT,
+        "application/json": JSON,
+        "application/javascript": TEXT,
+    },
+)
 OUTPUT = st.one_of(
-    st.builds(lambda n, t: {"output_type": "stream", "name": n, "text": t}, st.sampled_from(["stdout", "stderr"]), TEXT),
+    st.builds(
+        lambda n, t: {"output_type": "stream", "name": n, "text": t},
+        st.sampled_from(["stdout", "stderr"]),
+        TEXT,
+    ),
     st.builds(lambda d: {"output_type": "display_data", "data": d, "metadata": {}}, BUNDLE),
-    st.builds(lambda d: {"output_type": "execute_result", "data": d, "metadata": {}, "execution_count": 1}, BUNDLE),
-    st.builds(lambda t: {"output_type": "error", "ename": "E", "evalue": t, "traceback": [t]}, TEXT),
-)  # fmt: skip
+    st.builds(
+        lambda d: {
+            "output_type": "execute_result",
+            "data": d,
+            "metadata": {},
+            "execution_count": 1,
+        },
+        BUNDLE,
+    ),
+    st.builds(
+        lambda t: {"output_type": "error", "ename": "E", "evalue": t, "traceback": [t]}, TEXT
+    ),
+)
 CELL = st.one_of(
     st.builds(
-        lambda s, o: {"cell_type": "code", "id": "a", "metadata": {"trusted": True, "tags": []},
-                      "source": s, "outputs": o, "execution_count": None},
-        TEXT, st.lists(OUTPUT, max_size=4),
+        lambda s, o: {
+            "cell_type": "code",
+            "id": "a",
+            "metadata": {"trusted": True, "tags": []},
+            "source": s,
+            "outputs": o,
+            "execution_count": None,
+        },
+        TEXT,
+        st.lists(OUTPUT, max_size=4),
     ),
     st.builds(lambda s: {"cell_type": "markdown", "id": "a", "metadata": {}, "source": s}, TEXT),
     st.builds(
-        lambda s, b: {"cell_type": "markdown", "id": "a", "metadata": {}, "source": s,
-                      "attachments": {"a": b}},
-        TEXT, BUNDLE,
+        lambda s, b: {
+            "cell_type": "markdown",
+            "id": "a",
+            "metadata": {},
+            "source": s,
+            "attachments": {"a": b},
+        },
+        TEXT,
+        BUNDLE,
     ),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200)
@@ -326,18 +361,32 @@ def test_bytes_that_are_no_text_are_read_all_the_same():
 @pytest.mark.parametrize(
     ("argv", "wanted", "batch"),
     [
-        (["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], ["python", "B", "-f", "C"], True),
-        (["python3.11", "-X", "utf8", "-m", "ipykernel", "-f", "{connection_file}", "--x"],
-         ["python3.11", "-X", "utf8", "B", "-f", "C", "--x"], True),
-        (["python", "-m", "bash_kernel", "-f", "{connection_file}"],
-         ["python", "B", "--module", "bash_kernel", "-f", "C"], False),
+        (
+            ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            ["python", "B", "-f", "C"],
+            True,
+        ),
+        (
+            ["python3.11", "-X", "utf8", "-m", "ipykernel", "-f", "{connection_file}", "--x"],
+            ["python3.11", "-X", "utf8", "B", "-f", "C", "--x"],
+            True,
+        ),
+        (
+            ["python", "-m", "bash_kernel", "-f", "{connection_file}"],
+            ["python", "B", "--module", "bash_kernel", "-f", "C"],
+            False,
+        ),
         (["python", "-c", "x", "-m", "ipykernel"], ["python", "-c", "x", "-m", "ipykernel"], False),
-        (["python", "kernel.py", "-m", "ipykernel"], ["python", "kernel.py", "-m", "ipykernel"], False),
+        (
+            ["python", "kernel.py", "-m", "ipykernel"],
+            ["python", "kernel.py", "-m", "ipykernel"],
+            False,
+        ),
         (["R", "--slave", "--args", "{connection_file}"], ["R", "--slave", "--args", "C"], False),
     ],
-)  # fmt: skip
+)
 def test_commands_of_kernelspecs(argv: list[str], wanted: list[str], batch: bool):
-    """ipykernel becomes the batch kernel, other modules run below it, the rest stays."""
+    """An ipykernel becomes the batch kernel, other modules run below it, the rest stays."""
     kernel = KernelOrder(name="x", language="python", argv=argv)
     command = KernelCommand.of(kernel, Path("C"), "/", {}, Path("log"))
     found = ["B" if word.endswith("batch_kernel.py") else word for word in command.argv]
@@ -421,7 +470,8 @@ def test_preload_starts_nothing():
     script = (
         "import jupyter_mlops.jobs.runner.preload, threading, zmq, os, sys\n"
         "assert threading.active_count() == 1\n"
-        "assert len(os.listdir('/proc/self/task')) <= int(sys.argv[1]), os.listdir('/proc/self/task')\n"
+        "tasks = os.listdir('/proc/self/task')\n"
+        "assert len(tasks) <= int(sys.argv[1]), tasks\n"
         "assert zmq.Context._instance is None\n"
         "assert 'papermill' in sys.modules\n"
     )
@@ -432,7 +482,8 @@ def test_a_runner_without_a_parent_imports_little():
     """A cold runner doesn't pay for papermill, nbformat or jupyter_client."""
     script = (
         "import sys, jupyter_mlops.jobs.runner.main\n"
-        "heavy = {'papermill', 'nbformat', 'jupyter_client', 'IPython', 'traitlets', 'jsonschema'}\n"
+        "heavy = {'papermill', 'nbformat', 'jupyter_client'}\n"
+        "heavy |= {'IPython', 'traitlets', 'jsonschema'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -112,7 +112,8 @@ def test_f02_f11_a_forked_kernels_tree_goes_with_the_runner(
     """Killed runner, gone kernel, gone grandchildren; the parent goes on."""
     address = parent("kernel")
     attempt = make_attempt(
-        "import subprocess, time\nprint(subprocess.Popen(['setsid', 'sleep', '9999']).pid, flush=True)\n"
+        "import subprocess, time\n"
+        "print(subprocess.Popen(['setsid', 'sleep', '9999']).pid, flush=True)\n"
         "time.sleep(600)",
         **_warm(address),
     ).start()
@@ -185,11 +186,14 @@ def test_a_parent_that_refuses_or_is_silent(
     shutil.rmtree(places)
     start = attempt.wait_for("prepared")["start"]
     assert start["warm"] is False
-    assert start["reason"] == {
-        b'{"stale": "json has changed"}\n': "json has changed",
-        b"": "the warm parent went away",
-        None: "the warm parent doesn't answer",
-    }[answer]
+    assert (
+        start["reason"]
+        == {
+            b'{"stale": "json has changed"}\n': "json has changed",
+            b"": "the warm parent went away",
+            None: "the warm parent doesn't answer",
+        }[answer]
+    )
 
 
 def test_a_forked_runner(make_attempt: Make, parent: Callable[..., Path]):
