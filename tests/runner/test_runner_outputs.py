@@ -334,7 +334,7 @@ def test_quiet_notebooks_are_mentioned(make_attempt: Make):
     notes = [event["text"] for event in attempt.events_of("note")]
     assert notes
     assert "No output for" in notes[0]
-    assert "cell 0" in notes[0]
+    assert "cell 1 " in notes[0]
     assert notes[0] in attempt.log
 
 

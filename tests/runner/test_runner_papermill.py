@@ -73,7 +73,7 @@ def test_f01_the_truth_after_a_kernels_death(home: Path, make_notebook: Make):
     process = _papermill(notebook)
     said, _ = process.communicate(timeout=90)
     assert process.returncode == 1
-    assert "kernel stopped while cell 1 was running" in said
+    assert "kernel stopped while cell 2 was running" in said
     statuses = [cell.metadata.papermill.status for cell in _result(notebook).cells]
     assert statuses == ["completed", "failed", "pending"]
 
@@ -100,7 +100,7 @@ def test_timeout_of_a_cell(home: Path, make_notebook: Make):
     process = _papermill(notebook, "--execution-timeout", "3")
     said, _ = process.communicate(timeout=90)
     assert process.returncode == 1
-    assert "timeout of 3 s passed while cell 2 was running" in said
+    assert "timeout of 3 s passed while cell 3 was running" in said
 
 
 def test_copies_of_the_streams(home: Path, make_notebook: Make):

@@ -100,20 +100,23 @@ def test_papermill_metadata_is_there_and_true(make_attempt: Make):
 
 def test_error_stops_and_is_described(make_attempt: Make):
     """The failure names the cell and has the traceback as plain text."""
-    attempt = make_attempt("x = 0", "def f():\n    return 1 / x\nf()", "print('never')")
+    attempt = make_attempt("", "x = 0", "def f():\n    return 1 / x\nf()", "print('never')")
     exit_ = attempt.run()
     assert attempt.process is not None
     assert attempt.process.returncode == 1
     failure = exit_["failure"]
     assert failure["code"] == "cell_failed"
-    assert failure["cell_index"] == 1
+    assert failure["cell_index"] == 2
+    # People count as progress does: the cells that run, from 1, as the prompts in JupyterLab.
+    assert failure["message"] == "Cell 2 raised ZeroDivisionError: division by zero"
+    assert attempt.notebook["cells"][2]["execution_count"] == 2
     assert (failure["ename"], failure["evalue"]) == ("ZeroDivisionError", "division by zero")
     assert "return 1 / x" in failure["traceback"]
     assert "\x1b" not in failure["traceback"]
     assert failure["hint"]
-    assert attempt.statuses == ["succeeded", "failed", "not_run"]
-    assert attempt.outputs(2) == []
-    assert attempt.outputs(1)[0]["ename"] == "ZeroDivisionError"
+    assert attempt.statuses == ["skipped", "succeeded", "failed", "not_run"]
+    assert attempt.outputs(3) == []
+    assert attempt.outputs(2)[0]["ename"] == "ZeroDivisionError"
     assert "ZeroDivisionError: division by zero" in attempt.log
     assert "\x1b" not in attempt.log
 

@@ -53,7 +53,10 @@ class CellError:
 class CellRun:
     """One code cell to execute."""
 
+    #: Where it stands in the executed notebook, from 0.
     index: int
+    #: How people count it: among the code cells to run, from 1, as progress does.
+    number: int
     cell: Cell
     source: str
     #: Tagged `raises-exception`: its error doesn't stop the notebook.
@@ -107,7 +110,7 @@ def prepare(notebook: dict[str, Any]) -> list[CellRun]:
             continue
         mark(cell, CellStatus.WAITING)
         may_fail = "raises-exception" in tags
-        runs.append(CellRun(index, cell, text, may_fail))
+        runs.append(CellRun(index, len(runs) + 1, cell, text, may_fail))
     return runs
 
 

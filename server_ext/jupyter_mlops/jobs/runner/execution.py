@@ -335,7 +335,7 @@ class Execution:
         current = self._cells.current
         if silent >= self._quiet and current is not None:
             self._journal.note(
-                f"No output for {self._quiet:.0f} s; cell {current.index} is still running."
+                f"No output for {self._quiet:.0f} s; cell {current.number} is still running."
             )
             self._quiet *= 2
         elif silent < self._plan.quiet_after:

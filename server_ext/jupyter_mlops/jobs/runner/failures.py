@@ -18,7 +18,7 @@ def cell_failed(run: CellRun, error: CellError) -> Failure:
     first = evalue.strip().split("\n")[0][:500]
     return Failure(
         code="cell_failed",
-        message=f"Cell {run.index} raised {error.ename}{': ' + first if first else ''}",
+        message=f"Cell {run.number} raised {error.ename}{': ' + first if first else ''}",
         hint="Mend the cell and submit the notebook again; the executed notebook shows the "
         "traceback and everything before it.",
         cell_index=run.index,
@@ -32,7 +32,7 @@ def kernel_died(
     run: CellRun | None, ended: KernelExit, peak: int, limit: int | None, tail: str
 ) -> Failure:
     """The kernel ended by itself, or by somebody's hand."""
-    where = f"while cell {run.index} was running" if run is not None else "between two cells"
+    where = f"while cell {run.number} was running" if run is not None else "between two cells"
     return Failure(
         code="kernel_died",
         message=f"The kernel stopped {where}: {ended}. {_memory(peak, limit)}",
@@ -46,7 +46,7 @@ def out_of_memory(
     run: CellRun | None, peak: int, limit: int | None, error: CellError | None = None
 ) -> Failure:
     """More memory than the job may have, or than there is."""
-    where = f" while cell {run.index} was running" if run is not None else ""
+    where = f" while cell {run.number} was running" if run is not None else ""
     if limit is None:
         message = f"The system ran out of memory and killed the kernel{where}."
         hint = "Use less data at once, free what isn't needed any more (`del`), or use a machine "
@@ -67,7 +67,7 @@ def out_of_memory(
 
 def timeout(run: CellRun | None, seconds: float) -> Failure:
     """The attempt took longer than it may."""
-    where = f" while cell {run.index} was running" if run is not None else ""
+    where = f" while cell {run.number} was running" if run is not None else ""
     return Failure(
         code="timeout",
         message=f"The job's timeout of {seconds:g} s passed{where}.",

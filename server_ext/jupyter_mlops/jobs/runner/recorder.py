@@ -36,6 +36,7 @@ class Recorder:
         self._journal = journal
         self._budget = Budget(limits.total_bytes)
         self._lists: dict[int, OutputList] = {}
+        self._numbers: dict[int, int] = {}
         self._displays: dict[str, list[tuple[int, OutputList, Output]]] = {}
         self._widgets = WidgetStates(limits, self._budget)
         self._widgets_full = False
@@ -47,6 +48,7 @@ class Recorder:
         if kind in _COMMS:
             self._comm(message)
             return
+        self._numbers[run.index] = run.number
         widget = self._widgets.capturing(message.parent)
         outputs = widget.list if widget is not None else self._list(run.index)
         if widget is not None:
@@ -207,7 +209,7 @@ class Recorder:
                 return
             self._total_said = True
         self._journal.note(
-            f"Cell {index} has more output than is kept "
+            f"Cell {self._numbers[index]} has more output than is kept "
             f"({megabytes(self._limits.cell_bytes)} a cell, "
             f"{megabytes(self._limits.total_bytes)} a notebook); the rest is left out."
         )
