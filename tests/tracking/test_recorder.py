@@ -253,6 +253,24 @@ def test_f03_a_job_that_goes_on_keeps_its_run(tracked: Story) -> None:
     tracked(after)
 
 
+def test_a_run_that_begins_while_leftovers_are_looked_for_goes_on(tracked: Story) -> None:
+    """Which runs are open is asked first, and whose they are after it: a new one is no leftover."""
+
+    async def story(on: Tracked) -> None:
+        begun: list[str | None] = []
+
+        async def states() -> dict[str, Any]:
+            begun.append((await on.begin(await on.submit())).run_id)
+            return {}
+
+        left = await on.begin(await on.submit())
+        assert await on.recorder._runs.reconcile(states) == set()
+        assert on.run(begun[0])["status"] == "RUNNING"
+        assert on.run(left.run_id)["status"] == "KILLED"
+
+    tracked(story)
+
+
 def test_f20_a_full_disk_only_delays_the_record(
     tracked: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:

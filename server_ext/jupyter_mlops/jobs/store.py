@@ -132,8 +132,12 @@ class Store:
         metrics: Mapping[str, float] | None = None,
         git_dirty: bool | None = None,
         synced: int | None = None,
+        seen: int | None = None,
     ) -> StoredJob:
         """Set what is learnt about a job outside its life; clients see it at once.
+
+        With `seen`, the `StoredJob.sync_wanted` that it was learnt from: nothing is set when the
+        job has changed since.
 
         Raises:
             NotFound: the job was deleted.
@@ -148,7 +152,7 @@ class Store:
         if git_dirty is not None:
             values["git_dirty"] = git_dirty
         return await self._writer.run(
-            lambda transaction: changes.update(transaction, job_id, values, synced)
+            lambda transaction: changes.update(transaction, job_id, values, synced, seen)
         )
 
     async def mark_synced(self, job_id: str, version: int, tracking: Tracking) -> StoredJob:

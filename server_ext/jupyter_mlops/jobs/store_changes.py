@@ -117,6 +117,8 @@ def apply(transaction: Transaction, job_id: str, event: Event, last: LastSeen | 
     values = _columns(after, event, instructions, last) | {"version": seq}
     if track:
         values["sync_wanted"] = seq
+        # Whatever is known of its run was true a moment ago.
+        values["tracking"] = _not_synced(row["tracking"])
     if after.state is State.STARTING and row["started_at"] is None:
         values["started_at"] = event.at
     changed = transaction.execute(
@@ -134,6 +136,10 @@ def apply(transaction: Transaction, job_id: str, event: Event, last: LastSeen | 
     stored = store_reader.one_job(db, job_id)
     transaction.changes.append(Change(job_id, stored, instructions, track))
     return Applied(stored, instructions)
+
+
+def _not_synced(tracking: str) -> str:
+    return json.dumps(json.loads(tracking) | {"synced": False})
 
 
 def _columns(
@@ -184,9 +190,17 @@ def _write_attempt(transaction: Transaction, job_id: str, instruction: Instructi
 
 
 def update(
-    transaction: Transaction, job_id: str, values: dict[str, object], synced: int | None
+    transaction: Transaction,
+    job_id: str,
+    values: dict[str, object],
+    synced: int | None,
+    seen: int | None,
 ) -> StoredJob:
     """See `Store.update`."""
+    if seen is not None:
+        stored = store_reader.one_job(transaction.connection, job_id)
+        if stored.sync_wanted != seen:
+            return stored
     seq = transaction.next_seq()
     values = values | {"version": seq}
     track = "git_dirty" in values  # of these, the only one that tracking doesn't know already

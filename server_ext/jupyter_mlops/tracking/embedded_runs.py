@@ -6,12 +6,12 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import Busy, MlopsError, StoreFull
-from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.jobs.model import Job
 from jupyter_mlops.jobs.runner.files import is_full
 from jupyter_mlops.tracking import artifacts, environment, sql
 from jupyter_mlops.tracking.embedded import Embedded
@@ -20,7 +20,7 @@ from jupyter_mlops.tracking.mlflow_server import MlflowServer
 from jupyter_mlops.tracking.remote import RemoteRuns
 from jupyter_mlops.tracking.run_guard import CREATOR_TAG
 from jupyter_mlops.tracking.run_record import JOB_TAG, RunRecord, RunStatus, milliseconds
-from jupyter_mlops.tracking.runs import Begun, Recorded
+from jupyter_mlops.tracking.runs import Begun, Recorded, States
 
 log = logging.getLogger(__name__)
 
@@ -137,25 +137,31 @@ class EmbeddedRuns:
             return None
         return await store.read(lambda db: {run_id: sql.metrics(db, run_id) for run_id in run_ids})
 
-    async def reconcile(self, states: Mapping[str, tuple[State, frozenset[str]]]) -> set[str]:
+    async def reconcile(self, states: Callable[[], Awaitable[States]]) -> set[str]:
         """Whatever claims to be a job's and goes on though the job doesn't."""
         store = await self._embedded.store()
+        found = await store.read(
+            lambda db: [*sql.unfinished(db, JOB_TAG), *sql.unfinished(db, CREATOR_TAG)]
+        )
+        known = await states()
+        again: set[str] = set()
+        left: list[str] = []
+        for run_id, job_id in found:
+            state, own = known.get(job_id, (None, frozenset[str]()))
+            if state is not None and not state.terminal:
+                continue
+            if run_id in own:
+                again.add(job_id)
+            else:
+                left.append(run_id)
 
-        def work(db: sqlite3.Connection) -> set[str]:
-            again: set[str] = set()
-            now = milliseconds(time.time())
-            for tag in (JOB_TAG, CREATOR_TAG):
-                for run_id, job_id in sql.unfinished(db, tag):
-                    state, own = states.get(job_id, (None, frozenset[str]()))
-                    if state is not None and not state.terminal:
-                        continue
-                    if run_id in own:
-                        again.add(job_id)
-                    else:
-                        sql.end(db, run_id, RunStatus.KILLED, now)
-            return again
+        def work(db: sqlite3.Connection) -> None:
+            for run_id in left:
+                sql.end(db, run_id, RunStatus.KILLED, milliseconds(time.time()))
 
-        return await store.run(work)
+        if left:
+            await store.run(work)
+        return again
 
     def usual_environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Where the daemon is, and how to wait for it."""

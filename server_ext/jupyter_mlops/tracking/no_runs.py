@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.jobs.model import Job
 from jupyter_mlops.tracking.run_record import RunRecord
-from jupyter_mlops.tracking.runs import Begun
+from jupyter_mlops.tracking.runs import Begun, States
 from jupyter_mlops.tracking.sql import RunPlace
 
 
@@ -61,7 +61,7 @@ class NoRuns:
 
     async def reconcile(
         self,
-        states: Mapping[str, tuple[State, frozenset[str]]],  # noqa: ARG002
+        states: Callable[[], Awaitable[States]],  # noqa: ARG002
     ) -> set[str]:
         """Nothing was left."""
         return set()

@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_mlops.errors import MlopsError, NotFound
 from jupyter_mlops.jobs import store_reader
 from jupyter_mlops.jobs.bundle import NOTEBOOK
-from jupyter_mlops.jobs.model import Job, State, Tracking
+from jupyter_mlops.jobs.model import Job, Tracking
 from jupyter_mlops.jobs.recording import RunReference
 from jupyter_mlops.jobs.store import Store
 from jupyter_mlops.jobs.store_rows import StoredJob
@@ -28,7 +28,7 @@ from jupyter_mlops.tracking.live_runs import LiveRun, LiveRuns
 from jupyter_mlops.tracking.records import Records
 from jupyter_mlops.tracking.rendering import Renderer
 from jupyter_mlops.tracking.run_record import RunRecord, run_id_of
-from jupyter_mlops.tracking.runs import Begun, Runs
+from jupyter_mlops.tracking.runs import Begun, Runs, States
 from jupyter_mlops.tracking.schedule import Schedule
 from jupyter_mlops.tracking.sync import Sync
 
@@ -203,7 +203,7 @@ class RunRecorder:
                 log.warning("metrics of running jobs can't be read: %s", error.detail)
 
     async def _reconcile(self) -> None:
-        def ask(db: sqlite3.Connection) -> dict[str, tuple[State, frozenset[str]]]:
+        def ask(db: sqlite3.Connection) -> States:
             jobs = (stored.job for stored in store_reader.jobs_where(db, ""))
             return {
                 job.id: (
@@ -213,8 +213,11 @@ class RunRecorder:
                 for job in jobs
             }
 
+        async def states() -> States:
+            return await self._store.read(ask)
+
         try:
-            for job_id in await self._runs.reconcile(await self._store.read(ask)):
+            for job_id in await self._runs.reconcile(states):
                 self._schedule.add(job_id)
         except MlopsError as error:
             log.warning("runs that a crash left can't be looked for: %s", error.detail)

@@ -10,15 +10,15 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.jobs.model import Job
 from jupyter_mlops.tracking import environment
 from jupyter_mlops.tracking.run_record import RunRecord
-from jupyter_mlops.tracking.runs import Begun, Recorded
+from jupyter_mlops.tracking.runs import Begun, Recorded, States
 from jupyter_mlops.tracking.sql import RunPlace
 from jupyter_mlops.tracking.tracking_server import URI_VARIABLE
 from jupyter_mlops.tracking.worker_process import WorkerProcess
@@ -157,7 +157,7 @@ class RemoteRuns:
 
     async def reconcile(
         self,
-        states: Mapping[str, tuple[State, frozenset[str]]],  # noqa: ARG002 - see `Runs`
+        states: Callable[[], Awaitable[States]],  # noqa: ARG002 - see `Runs`
     ) -> set[str]:
         """What a crash left to do is found from the jobs: every run here belongs to one."""
         return set()

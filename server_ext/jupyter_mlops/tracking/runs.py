@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from jupyter_mlops.jobs.model import Job, State
 from jupyter_mlops.tracking.run_record import RunRecord
 from jupyter_mlops.tracking.sql import RunPlace
+
+#: job → its state and the runs that its attempts have, of every job there is.
+States = Mapping[str, tuple[State, frozenset[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,11 @@ class Runs(Protocol):
     async def deleted(self, job_id: str) -> None:
         """The job is gone: no run of it may stay open."""
 
-    async def reconcile(self, states: Mapping[str, tuple[State, frozenset[str]]]) -> set[str]:
+    async def reconcile(self, states: Callable[[], Awaitable[States]]) -> set[str]:
         """End runs that a crash left open; returns jobs that have to be synced for it.
 
         Args:
-            states: job → its state and the runs that its attempts have, of every job there is.
+            states: asked once the open runs are known: a job is there before its run.
         """
 
     def status(self) -> dict[str, Any]:

@@ -179,6 +179,7 @@ class Sync:
                 tracking=tracking,
                 metrics=recorded.metrics if changed_metrics else None,
                 synced=None if job.state.terminal else stored.sync_wanted,
+                seen=stored.sync_wanted,
             )
 
     async def _explain(self, job: Job, error: MlopsError) -> None:
