@@ -77,13 +77,26 @@ class DaemonProcess:
         self.client = Client(start=False)
 
     def start(
-        self, *, prefix: tuple[str, ...] = (), wait: float = 30.0, **environment: str
+        self,
+        *,
+        prefix: tuple[str, ...] = (),
+        program: str | None = None,
+        wait: float = 30.0,
+        **environment: str,
     ) -> DaemonProcess:
-        """Start it and return once it answers; `prefix` is a command to run it under."""
+        """Start it and return once it answers.
+
+        Args:
+            prefix: a command to run it under.
+            program: what Python is to execute instead, to change something inside.
+            wait: seconds that it may take.
+            environment: variables for it.
+        """
+        what = ("-m", "jupyter_mlops.daemon") if program is None else ("-c", program)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.directory / "daemon.stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
-                [*prefix, sys.executable, "-P", "-m", "jupyter_mlops.daemon"],
+                [*prefix, sys.executable, "-P", *what],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ def answers(site: Any, job_id: str) -> dict[str, bytes]:
     return found
 
 
+def synced(site: Any, job_id: str) -> None:
+    """Return once MLflow has what there is of the job."""
+    deadline = time.monotonic() + 90
+    while not (found := site.ask("GET", f"api/v1/jobs/{job_id}").json()["tracking"])["synced"]:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
 def test_a42_an_unprinted_secret_is_nowhere(site: Any) -> None:
     """Jobs that end well, fail, are cancelled, take it over by name: nothing holds it."""
     jobs = [
@@ -51,8 +60,10 @@ def test_a42_an_unprinted_secret_is_nowhere(site: Any) -> None:
     jobs.append(site.ended(long))
     assert site.ask("POST", "api/v1/jobs", body={"spec": {"notebook": "no.ipynb"}}).status == 422
     for job in jobs:
+        synced(site, job["id"])
         for path, body in answers(site, job["id"]).items():
             assert CANARY.encode() not in body, path
+    assert (site.jupyter.data / "mlflow" / "mlflow.db").exists()
     assert holding(site.jupyter.data, CANARY) == set()
     assert holding(site.root, CANARY) == set()
     assert CANARY not in site.jupyter.log

@@ -1,4 +1,4 @@
-"""Faults 3, 4, 5, 7, 8, 12 and 42 with a real daemon, real runners and real kernels."""
+"""Faults 3, 4, 7, 8, 12 and 42 with a real daemon, real runners and real kernels."""
 
 from __future__ import annotations
 
@@ -6,65 +6,20 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jupyter_mlops import paths
-from jupyter_mlops.client import Client
-from jupyter_mlops.errors import MlopsError
-from jupyter_mlops.jobs import identity
+
+from .mlops_faults import COUNTING, gone, kernel_of, kinds_of, runner_of, wait
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="faults are injected through /proc")
 
-needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 needs_faketime = pytest.mark.skipif(shutil.which("faketime") is None, reason="needs libfaketime")
-
-COUNTING = """
-import pathlib, select
-for i in range({steps}):
-    print("step", i, flush=True)
-    with pathlib.Path("trace.txt").open("a") as file:
-        file.write("x")
-    select.select([], [], [], 0.1)  # libfaketime breaks time.sleep
-"""
-
-
-def runner_of(job_id: str, attempt: int = 1) -> dict[str, Any]:
-    """What the runner of an attempt says of itself."""
-    return json.loads((paths.attempt_dir(job_id, attempt) / "runner.json").read_text())
-
-
-def kernel_of(job_id: str, attempt: int = 1) -> int:
-    """The kernel's process id."""
-    lines = (paths.attempt_dir(job_id, attempt) / "events.jsonl").read_text().splitlines()
-    prepared = next(event for event in map(json.loads, lines) if event["type"] == "prepared")
-    return int(prepared["kernel"]["pid"])
-
-
-def gone(pid: int) -> bool:
-    """Whether the process is no more (or only waits to be reaped)."""
-    return identity.start_time(pid) is None
-
-
-def wait(condition: Callable[[], bool], patience: float = 30.0) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
-def events_of(job_id: str, attempt: int = 1) -> list[str]:
-    """Types of what an attempt's runner said."""
-    lines = (paths.attempt_dir(job_id, attempt) / "events.jsonl").read_text().splitlines()
-    return [json.loads(line)["type"] for line in lines]
 
 
 def test_f03_five_jobs_outlive_a_killed_daemon(daemon, make_notebook) -> None:
@@ -91,23 +46,30 @@ def test_f03_five_jobs_outlive_a_killed_daemon(daemon, make_notebook) -> None:
     assert len(trace) == 300
 
 
-def test_f04_daemon_and_runner_killed_together(daemon, make_notebook) -> None:
-    """After the restart: interrupted, never running; a retry runs where there is one."""
-    notebook = make_notebook(COUNTING.format(steps=100))
-    plain = daemon.client.submit({"notebook": str(notebook)})["id"]
-    retried = daemon.client.submit({"notebook": str(notebook), "retries": 1})["id"]
-    for job_id in (plain, retried):
-        daemon.wait_for(job_id, "running")
-        wait(lambda job_id=job_id: "stream" in events_of(job_id))
-    kernels = [kernel_of(job_id) for job_id in (plain, retried)]
-    daemon.kill()
-    for job_id in (plain, retried):
-        os.kill(runner_of(job_id)["pid"], signal.SIGKILL)
+def test_f04_daemon_and_runners_killed_together(daemon, make_notebook) -> None:
+    """Five of them. After the restart: interrupted, never running; a retry runs where there is one;
+    no kernel is left.
+    """
+    (daemon.directory / "mlops.yaml").write_text("capacity: {cpus: 5}\n")
+    daemon.stop()
     daemon.start()
-    failed = daemon.wait_for(plain)
-    assert (failed["state"], failed["failure"]["code"]) == ("failed", "interrupted")
-    assert failed["failure"]["hint"]
-    assert failed["last_output"].startswith("step")
+    notebook = make_notebook(COUNTING.format(steps=100))
+    plain = [daemon.client.submit({"notebook": str(notebook)})["id"] for _ in range(4)]
+    retried = daemon.client.submit({"notebook": str(notebook), "retries": 1})["id"]
+    for job_id in (*plain, retried):
+        daemon.wait_for(job_id, "running")
+        wait(lambda job_id=job_id: "stream" in kinds_of(job_id))
+    kernels = [kernel_of(job_id) for job_id in (*plain, retried)]
+    runners = [runner_of(job_id)["pid"] for job_id in (*plain, retried)]
+    daemon.kill()
+    for pid in runners:
+        os.kill(pid, signal.SIGKILL)
+    daemon.start()
+    for job_id in plain:
+        failed = daemon.wait_for(job_id)
+        assert (failed["state"], failed["failure"]["code"]) == ("failed", "interrupted")
+        assert failed["failure"]["hint"]
+        assert failed["last_output"].startswith("step")
     daemon.wait_for(retried, "running")
     job = daemon.client.job(retried)
     assert (job["attempt"], job["attempts"][0]["failure"]["code"]) == (2, "interrupted")
@@ -125,7 +87,7 @@ def test_f07_a_stopped_runner_loses_its_attempt(daemon_process, make_notebook) -
         "id"
     ]
     daemon.wait_for(job_id, "running")
-    wait(lambda: "stream" in events_of(job_id))
+    wait(lambda: "stream" in kinds_of(job_id))
     runner, kernel = runner_of(job_id)["pid"], kernel_of(job_id)
     os.kill(runner, signal.SIGSTOP)
     job = daemon.wait_for(job_id, patience=40)
@@ -138,14 +100,10 @@ def test_f07_a_stopped_runner_loses_its_attempt(daemon_process, make_notebook) -
 
 def run_with(daemon, code: str) -> None:
     """Start the daemon with something changed inside."""
-    program = (
-        f"{code}\nfrom jupyter_mlops.daemon.__main__ import main\nimport sys; sys.exit(main())"
+    daemon.start(
+        program=f"{code}\nfrom jupyter_mlops.daemon.__main__ import main\n"
+        "import sys; sys.exit(main())"
     )
-    daemon.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    daemon.process = subprocess.Popen(
-        [sys.executable, "-P", "-c", program], start_new_session=True, stdin=subprocess.DEVNULL
-    )
-    daemon.wait_until_up()
 
 
 def test_f08_a_stopped_daemon_finds_its_jobs_alive(daemon_process, make_notebook) -> None:
@@ -248,82 +206,3 @@ def test_a42_a_canary_in_the_environment_is_nowhere(daemon_process, make_noteboo
                 searched += 1
                 assert canary.encode() not in path.read_bytes(), path
     assert searched > 10
-
-
-# --- fault 5 --------------------------------------------------------------------------------------
-
-CALLS = "fsync,fdatasync,rename,renameat,renameat2"
-
-
-@needs_strace
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_f05_a_daemon_killed_at_any_fsync_keeps_its_promises(
-    daemon_process, make_notebook, end_all, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SIGKILL at the nth fsync or rename from submit to the end, for every n.
-
-    Afterwards the next daemon brings every acknowledged job to one terminal state.
-    """
-    daemon = daemon_process
-    notebook = make_notebook("print(1)")
-    for nth in range(1, 60):
-        home = daemon.directory.with_name(f"data-{nth}")
-        monkeypatch.setenv("JUPYTER_MLOPS_DATA_DIR", str(home))
-        daemon.directory = home
-        inject = f"inject={CALLS}:signal=SIGKILL:when={nth}"
-        # -b execve: the daemon and its threads are traced, its runners are not.
-        strace = ("strace", "-qq", "-f", "-b", "execve", "-o", "/dev/null")
-        strace += ("-e", f"trace={CALLS}", "-e", inject)
-        acknowledged = submit_until_killed(daemon, strace, str(notebook))
-        survived = daemon.process is not None and daemon.process.poll() is None
-        if survived:  # a signal would only reach strace
-            daemon.client.shutdown()
-            daemon.process.wait(30)
-        daemon.start()
-        listed = {job["id"] for job in daemon.client.all_jobs()}
-        assert set(acknowledged) <= listed
-        for job_id in listed:
-            job = daemon.wait_for(job_id)
-            assert job["state"] == "succeeded" or job["failure"]["code"] == "interrupted"
-            check_story(job_id)
-        daemon.stop()
-        end_all(home)
-        if survived and len(acknowledged) == 2:
-            assert nth > 4
-            return
-    pytest.fail("the daemon never lived to the end")
-
-
-def submit_until_killed(daemon, strace: tuple[str, ...], notebook: str) -> list[str]:
-    """Submit two jobs to a daemon that dies some time; the ids that were acknowledged."""
-    acknowledged: list[str] = []
-    daemon.client = Client(start=False)
-    try:
-        daemon.start(prefix=strace)
-        for _ in range(2):
-            job = daemon.client.submit({"notebook": notebook, "resources": {"cpus": 2}})
-            acknowledged.append(job["id"])
-        for job_id in acknowledged:
-            daemon.wait_for(job_id)
-    except (MlopsError, AssertionError):
-        assert daemon.process is not None
-        daemon.process.wait(30)
-    daemon.client.close()
-    return acknowledged
-
-
-def check_story(job_id: str) -> None:
-    """One terminal state, reached legally, with at most one attempt."""
-    connection = sqlite3.connect(paths.store_file())
-    try:
-        rows = connection.execute(
-            "SELECT type FROM events WHERE job_id = ? ORDER BY seq", (job_id,)
-        ).fetchall()
-    finally:
-        connection.close()
-    told = [row[0] for row in rows]
-    assert told[0] == "queued"
-    assert told[-1] in {"succeeded", "failed"}
-    assert told.count("starting") == 1
-    assert sum(one in {"succeeded", "failed", "cancelled"} for one in told) == 1
