@@ -64,6 +64,11 @@ class Forking:
         )
         return connection, self.said(connection)
 
+    def children(self, pid: int | None = None) -> list[int]:
+        """Of the parent, or of another process."""
+        pid = self.process.pid if pid is None else pid
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def end(self) -> None:
         """As when the daemon ends."""
         if self.process.stdin and not self.process.stdin.closed:

@@ -102,9 +102,9 @@ def test_two_hundred_forks_leave_nothing(forking):
     folder = Path(f"/proc/{parent.process.pid}/fd")
 
     def settled() -> int:
-        """Its open descriptors once nothing is under way."""
-        parent.state()
-        time.sleep(0.2)
+        """Its open descriptors once nothing is under way but the kernel that is prepared."""
+        until_prepared(parent)
+        time.sleep(0.2)  # for the end of our question's own connection
         return len(list(folder.iterdir()))
 
     before = settled()
@@ -114,13 +114,59 @@ def test_two_hundred_forks_leave_nothing(forking):
         kernels.append(said["pid"])
         connection.close()
     assert all(gone(pid) for pid in kernels)
-    deadline = time.monotonic() + 10
-    children = Path(f"/proc/{parent.process.pid}/task/{parent.process.pid}/children")
-    while children.read_text().split() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert children.read_text().split() == []
     assert settled() == before
+    deadline = time.monotonic() + 10
+    while len(parent.children()) > 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(parent.children()) == 1
     assert parent.state()["forks"] == 200
+
+
+def until_prepared(parent) -> list[int]:
+    """The parent's children when a kernel waits for its notebook."""
+    deadline = time.monotonic() + 20
+    while not parent.state()["prepared"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.4)  # a parent that is asked something has no time to prepare
+    return parent.children()
+
+
+def test_a_prepared_kernel_is_given_to_one_request_only(forking):
+    """The first request gets the one that waits, the second another; then one waits again."""
+    parent = forking()
+    (waiting,) = until_prepared(parent)
+    first, said = parent.kernel("first")
+    second, said_second = parent.kernel("second")
+    assert said["guard_pid"] == waiting
+    assert said_second["guard_pid"] not in (0, waiting)
+    assert len(until_prepared(parent)) == 3
+    first.close()
+    second.close()
+    assert gone(said["pid"])
+    assert gone(said_second["pid"])
+
+
+def test_a_prepared_kernel_that_dies_is_nobodys_loss(forking):
+    """Killed while it waits: its guard leaves, and the next request has a kernel all the same."""
+    parent = forking()
+    (guard_pid,) = until_prepared(parent)
+    (kernel_pid,) = parent.children(guard_pid)
+    os.kill(kernel_pid, signal.SIGKILL)
+    assert gone(guard_pid)
+    connection, said = parent.kernel()
+    assert said["pid"] != kernel_pid
+    connection.close()
+    assert gone(said["pid"])
+
+
+def test_a_prepared_kernel_ends_with_the_parent(forking):
+    """However the parent ends."""
+    parent = forking()
+    (guard_pid,) = until_prepared(parent)
+    (kernel_pid,) = parent.children(guard_pid)
+    os.kill(parent.process.pid, signal.SIGKILL)
+    assert gone(kernel_pid)
+    assert gone(guard_pid)
 
 
 def test_it_leaves_with_the_daemon_and_what_it_forked_goes_on(forking):

@@ -62,6 +62,19 @@ SAME = {
     "display": "from IPython.display import HTML, display\ndisplay(HTML('<b>x</b>')); {'a': 1}",
     "history": "In[0], len(Out)",
     "debugger": "import debugpy; print(debugpy.__name__)",
+    "directory": (
+        "import os\nshell = get_ipython()\n"
+        "print(_dh == [os.getcwd()] == [shell.starting_dir], os.path.basename(os.getcwd()))"
+    ),
+    "environment": (
+        "print(sorted(f'{k}={v}' for k, v in os.environ.items()\n"
+        "             if not k.startswith(('MLOPS_', 'MLFLOW_', 'PYTHONPATH'))))"
+    ),
+    "connection": (
+        "import json\nfrom ipykernel.connect import get_connection_file\n"
+        "info = json.load(open(get_connection_file()))\n"
+        "print(get_connection_file() == sys.argv[-1], sorted(info), info['transport'])"
+    ),
     "gc": "import gc\nprint(gc.isenabled(), gc.get_threshold())",
 }
 _VARIES = [

@@ -296,6 +296,11 @@ class ParameterInfo(Model):
     default_source: str = Field("", description="The default as written.")
     literal: bool = Field(True, description="Whether `default` holds the value of the source.")
     help: str = ""
+    annotated: bool = Field(
+        False,
+        description="Whether the notebook says the type. One that was inferred from the default "
+        "lets any number stand for a number.",
+    )
 
 
 class NotebookInfo(Model):

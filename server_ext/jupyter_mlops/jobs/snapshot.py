@@ -342,6 +342,7 @@ def _info(declared: Declared) -> ParameterInfo:
         default_source=declared.default_source,
         literal=declared.literal,
         help=declared.help,
+        annotated=declared.annotated,
     )
 
 

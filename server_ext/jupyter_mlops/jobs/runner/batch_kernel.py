@@ -37,7 +37,7 @@ import io
 import os
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 #: Messages waiting for a slow reader before the kernel waits too.
@@ -52,20 +52,37 @@ _CONTROL_THREAD_WAIT = 2.0
 
 def launch(arguments: list[str]) -> NoReturn:
     """Be the kernel that `arguments` (those of ``ipykernel_launcher``) describe; never returns."""
+
+    def begin() -> None:
+        sys.argv = [_launcher_path(), *arguments]
+        _application().launch_instance(argv=[*ARGUMENTS, *arguments])
+
+    run_and_leave(begin)
+
+
+def run_and_leave(begin: Callable[[], None]) -> NoReturn:
+    """Run a kernel to its end, which is the end of the process."""
     status = 1
     try:
-        app_class = _application()
-        sys.argv = [_launcher_path(), *arguments]
-        app_class.launch_instance(argv=[*ARGUMENTS, *arguments])
+        begin()
         # Its last message goes through the publishing thread, which exit handlers stop: waiting
         # for the publisher that has gone would never end.
-        app_class.instance().control_thread.join(_CONTROL_THREAD_WAIT)
+        _application().instance().control_thread.join(_CONTROL_THREAD_WAIT)
         status = 0
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BaseException:  # noqa: BLE001 - as an interpreter: said, and the exit goes on
+        speak_plainly()
         sys.__excepthook__(*sys.exc_info())
     _leave(status)
+
+
+def speak_plainly() -> None:
+    """Errors go to the raw log: the streams lead to readers who may not have come yet."""
+    raw = getattr(sys.stderr, "_original_stdstream_copy", None)
+    if raw is not None:
+        os.dup2(raw, 2)
+    sys.stderr = sys.__stderr__
 
 
 def _launcher_path() -> str:

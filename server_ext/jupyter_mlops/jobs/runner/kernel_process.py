@@ -295,7 +295,7 @@ def environment(
     base: dict[str, str], kernel: KernelOrder, added: dict[str, str], code_dir: str | None
 ) -> dict[str, str]:
     """The kernel's whole environment."""
-    env = {k: v for k, v in base.items() if k not in _NOT_PASSED_ON}
+    env = {k: v for k, v in base.items() if k not in NOT_PASSED_ON}
     env |= kernel.env
     env |= added
     if code_dir is not None:
@@ -309,6 +309,6 @@ def environment(
 
 
 #: They speak of the process that started us: a kernel that believed them would watch that one.
-_NOT_PASSED_ON = frozenset(
+NOT_PASSED_ON = frozenset(
     {"JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "JPY_SESSION_NAME", "PYTEST_CURRENT_TEST"}
 )

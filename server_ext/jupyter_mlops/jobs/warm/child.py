@@ -34,14 +34,42 @@ def fresh_process(keep: tuple[int, ...] = ()) -> None:
     os.closerange(low, max(process_state.descriptors() | {low}) + 1)
 
 
-def output_to(path: str) -> None:
-    """Standard input from nowhere, output and errors to a file."""
-    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def no_input() -> None:
+    """Standard input from nowhere."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, replaced in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(descriptor, replaced)
-    os.close(output)
+    os.dup2(nothing, 0)
     os.close(nothing)
+
+
+def output_to(path: str) -> None:
+    """Output and errors to a file."""
+    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for replaced in (1, 2):
+        os.dup2(output, replaced)
+    os.close(output)
+
+
+class Inheritance:
+    """What a job is given of its parent's, and what not.
+
+    `imported`: environment variables that imports have set, or removed (None). `generators`: they
+    draw other numbers in every process.
+    """
+
+    def __init__(self, imported: dict[str, str | None], generators: list[Any]) -> None:
+        self._imported = imported
+        self._generators = generators
+        self._path = python_path(dict(os.environ))
+        # The daemon starts a parent in a folder that nothing but it can have the name of.
+        self._directories = remembered_directories(os.getcwd())
+
+    def hand_on(self, cwd: str, env: dict[str, str]) -> None:
+        """Make this process the job's."""
+        os.chdir(cwd)
+        new_environment(env, self._path, self._imported)
+        new_seeds(self._generators)
+        for names, key in self._directories:
+            names[key] = os.getcwd()
 
 
 def new_environment(

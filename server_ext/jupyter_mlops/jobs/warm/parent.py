@@ -26,8 +26,7 @@ import struct
 import sys
 import threading
 import types
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 if __name__ == "__main__":
@@ -37,18 +36,20 @@ if __name__ == "__main__":
 #: What our own modules are called here.
 _PACKAGE = "_mlops_warm"
 if TYPE_CHECKING:
-    from . import child, freshness, guard, preloading, standin
+    from . import child, freshness, guard, kernels, preloading, standin
 else:
     # Found by their place: in the kernelspec's interpreter there is no package around them.
     sys.modules[_PACKAGE] = types.ModuleType(_PACKAGE)
     sys.modules[_PACKAGE].__path__ = [_HERE]
-    child, freshness, guard, preloading, standin = (
+    child, freshness, guard, kernels, preloading, standin = (
         importlib.import_module(f"{_PACKAGE}.{name}")
-        for name in ("child", "freshness", "guard", "preloading", "standin")
+        for name in ("child", "freshness", "guard", "kernels", "preloading", "standin")
     )
 
 #: Longest request, in bytes: an environment and a few paths.
 REQUEST_MAX = 4 * 2**20
+#: Seconds without a request before a kernel is prepared: it would take time from those at work.
+_QUIET = 0.2
 
 
 class Parent:
@@ -62,15 +63,15 @@ class Parent:
         batch_kernel: Any = None,
     ) -> None:
         self._listener = listener
-        self._batch_kernel = batch_kernel
         self._connections: dict[socket.socket, bytes] = {}
-        self._inherited_path = child.python_path(dict(os.environ))
         self._preloaded = preloaded
-        self._forks = 0
+        self._runners = 0
         self._files = files
         files.add_loaded()
-        # The daemon starts us in a folder that nothing but we can have learned the name of.
-        self._directories = child.remembered_directories(os.getcwd())
+        self._inheritance = child.Inheritance(preloaded.env, preloaded.generators)
+        self._kernels: kernels.Kernels | None = None
+        if batch_kernel is not None:
+            self._kernels = kernels.Kernels(batch_kernel, preloaded, self._inheritance, _PACKAGE)
         # Children have nothing of ours to collect.
         gc.collect()
         gc.freeze()
@@ -84,7 +85,10 @@ class Parent:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         while True:
             waiting: list[Any] = [0, woken, self._listener, *self._connections]
-            readable, _, _ = select.select(waiting, [], [])
+            idle = self._kernels is not None and self._kernels.wants_one
+            readable, _, _ = select.select(waiting, [], [], _QUIET if idle else None)
+            if not readable and self._kernels is not None:
+                self._kernels.prepare()
             for one in readable:
                 if one == 0:
                     if not os.read(0, 512):
@@ -105,6 +109,8 @@ class Parent:
                 return
             if pid == 0:
                 return
+            if self._kernels is not None:
+                self._kernels.ended(pid)
 
     def _accept(self) -> None:
         try:
@@ -133,29 +139,30 @@ class Parent:
             del self._connections[connection]
             connection.setblocking(True)
             with connection:
-                self._answer(connection, json.loads(data.partition(b"\n")[0]))
+                self._answer(connection, data.partition(b"\n")[0])
 
     def _drop(self, connection: socket.socket) -> None:
         del self._connections[connection]
         connection.close()
 
-    def _answer(self, connection: socket.socket, request: dict[str, Any]) -> None:
+    def _answer(self, connection: socket.socket, line: bytes) -> None:
+        request = json.loads(line)
         op = request.get("op")
         if op == "state":
-            say(connection, self._state())
+            kernels.say(connection, self._state())
         elif op == "quit":
-            say(connection, {})
+            kernels.say(connection, {})
             raise SystemExit(0)
         elif changed := self._files.changed():
-            say(connection, {"stale": f"{changed} has changed"})
+            kernels.say(connection, {"stale": f"{changed} has changed"})
             # Of no use to anybody any more: the daemon boots another one.
             raise SystemExit(0)
-        elif op == "kernel" and self._batch_kernel:
-            self._fork(lambda: self._become_guard(connection, request))
-        elif op == "run" and not self._batch_kernel:
+        elif op == "kernel" and self._kernels is not None:
+            self._kernels.hand_out(connection, line, request)
+        elif op == "run" and self._kernels is None:
             self._fork_runner(connection, request)
         else:
-            say(connection, {"stale": f"can't do {op!r}"})
+            kernels.say(connection, {"stale": f"can't do {op!r}"})
 
     def _state(self) -> dict[str, Any]:
         rss = 0
@@ -165,83 +172,24 @@ class Parent:
         return {
             "preloaded": self._preloaded.names,
             "left_out": self._preloaded.left_out,
-            "forks": self._forks,
+            "forks": self._runners if self._kernels is None else self._kernels.handed_out,
+            "prepared": self._kernels is not None and not self._kernels.wants_one,
             "rss": rss,
         }
-
-    def _fork(self, become: Callable[[], int]) -> int:
-        self._forks += 1
-        pid = os.fork()
-        if pid:
-            return pid
-        status = 1
-        try:
-            status = become()
-        except BaseException:  # noqa: BLE001 - a forked process never returns into the loop
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(status)
-
-    # A kernel below its guard.
-
-    def _become_guard(self, connection: socket.socket, request: dict[str, Any]) -> int:
-        os.setsid()
-        child.fresh_process(keep=(connection.fileno(),))
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        guard.become_subreaper()
-        child.output_to(request["log"])
-        woken, wake = os.pipe()
-        os.set_blocking(wake, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        kernel = os.fork()
-        if kernel == 0:
-            self._become_kernel(request)
-        say(
-            connection,
-            {
-                "pid": kernel,
-                "start_time": guard.start_time(kernel),
-                "guard_pid": os.getpid(),
-                "preloaded": self._preloaded.names,
-                "left_out": self._preloaded.left_out,
-            },
-        )
-        status = guard.watch(kernel, connection.fileno(), woken)
-        swept = guard.sweep(kernel)
-        say(connection, {"exited": status if status is not None else swept})
-        return 0
-
-    def _become_kernel(self, request: dict[str, Any]) -> NoReturn:
-        try:
-            os.setpgid(0, 0)
-            self._become_fresh(request["cwd"], request["env"])
-            child.forget_modules(_PACKAGE)
-            self._batch_kernel.launch(request["argv"])
-        except BaseException:  # noqa: BLE001 - as above
-            sys.__excepthook__(*sys.exc_info())
-        finally:
-            os._exit(1)
-
-    def _become_fresh(self, cwd: str, env: dict[str, str]) -> None:
-        child.fresh_process()
-        os.chdir(cwd)
-        child.new_environment(env, self._inherited_path, self._preloaded.env)
-        child.new_seeds(self._preloaded.generators)
-        for names, key in self._directories:
-            names[key] = os.getcwd()
 
     # A runner, nobody's child but ours to reap.
 
     def _fork_runner(self, connection: socket.socket, request: dict[str, Any]) -> None:
-        pid = self._fork(lambda: self._become_runner(request))
-        say(connection, {"pid": pid, "start_time": guard.start_time(pid)})
+        self._runners += 1
+        pid = kernels.fork(lambda: self._become_runner(request))
+        kernels.say(connection, {"pid": pid, "start_time": guard.start_time(pid)})
 
     def _become_runner(self, request: dict[str, Any]) -> int:
         os.setsid()
+        child.no_input()
         child.output_to(os.path.join(request["attempt_dir"], "runner.log"))
-        self._become_fresh("/", request["env"])
+        child.fresh_process()
+        self._inheritance.hand_on("/", request["env"])
         from jupyter_mlops.jobs.runner.main import run_attempt
 
         status = run_attempt(request["attempt_dir"])
@@ -256,14 +204,6 @@ def peer_uid(connection: socket.socket) -> int | None:
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     uid: int = struct.unpack("3i", found)[1]
     return uid
-
-
-def say(connection: socket.socket, message: dict[str, Any]) -> None:
-    """One line; the other side may have gone."""
-    try:
-        connection.sendall(json.dumps(message).encode() + b"\n")
-    except OSError:
-        return
 
 
 def load(name: str, path: str) -> Any:

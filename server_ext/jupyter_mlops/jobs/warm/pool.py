@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jupyter_mlops import paths
+from jupyter_mlops.jobs.runner.kernel_process import NOT_PASSED_ON
 from jupyter_mlops.settings import WarmSettings
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ PER_JOB = frozenset(
         "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD",
         "MLOPS_RUN_ID",
     }
-)  # fmt: skip
+) | NOT_PASSED_ON  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
