@@ -126,8 +126,7 @@ format: $(DONE)/node_modules ## put formatting and import order right
 
 .PHONY: api dist clean
 api: $(DONE)/node_modules ## docs/openapi.json and the TypeScript types, from the daemon's models
-	python -m jupyter_mlops.daemon.openapi > docs/openapi.json.new
-	mv docs/openapi.json.new docs/openapi.json
+	python -m jupyter_mlops.daemon.openapi docs/openapi.json
 	jlpm generate:api
 
 dist: $(DONE)/node ## wheel and sdist in dist/

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from mlops_script import COMMAND, Run, Script  # noqa: E402
 from ..conftest import end_processes  # noqa: E402, TID252 - tests are no package
 
 ROOT = Path(__file__).parents[2]
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A job that a script started in its background ignores Ctrl-C, and all that it starts would.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 SOURCES = ("server_ext", "magics", "converters")
 
 

@@ -25,7 +25,8 @@ def site(home: Path, tmp_path: Path) -> Iterator[Jupyter]:
     """A Jupyter server that starts its daemon itself."""
     directory = tmp_path / "server"
     directory.mkdir()
-    server = Jupyter(directory, home).start()
+    # The job inherits it, and its log is compared: warnings of ipykernel are none of ours.
+    server = Jupyter(directory, home).start(PYTHONWARNINGS="")
     yield server
     server.stop()
 

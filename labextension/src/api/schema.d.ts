@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What happened to any job after a sequence number, and what happens */
+        /**
+         * Get Events
+         * @description What happened to any job after a sequence number, and what happens.
+         */
         get: operations["get_events"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** JSON Schema of a spec */
+        /**
+         * Get Job Spec Schema
+         * @description JSON Schema of a spec.
+         */
         get: operations["get_job_spec_schema"];
         put?: never;
         post?: never;
@@ -45,10 +51,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Jobs, newest first */
+        /**
+         * List Jobs
+         * @description Jobs, newest first.
+         */
         get: operations["list_jobs"];
         put?: never;
-        /** Submit a job; it is durable when this answers */
+        /**
+         * Submit Job
+         * @description Submit a job; it is durable when this answers.
+         */
         post: operations["submit_job"];
         delete?: never;
         options?: never;
@@ -63,11 +75,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One job */
+        /**
+         * Get Job
+         * @description One job.
+         */
         get: operations["get_job"];
         put?: never;
         post?: never;
-        /** Delete a job that has ended; what it wrote for the person stays */
+        /**
+         * Delete Job
+         * @description Delete a job that has ended; what it wrote for the person stays.
+         */
         delete: operations["delete_job"];
         options?: never;
         head?: never;
@@ -83,7 +101,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel a job: at once while it waits, in the background while it runs */
+        /**
+         * Cancel Job
+         * @description Cancel a job: at once while it waits, in the background while it runs.
+         */
         post: operations["cancel_job"];
         delete?: never;
         options?: never;
@@ -98,7 +119,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An attempt's events as NDJSON; with `follow` on to the next ones and the job's end */
+        /**
+         * Get Job Events
+         * @description An attempt's events as NDJSON; with `follow` on to the next ones and the job's end.
+         */
         get: operations["get_job_events"];
         put?: never;
         post?: never;
@@ -115,7 +139,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The executed notebook as HTML, rendered now if need be; sandboxed */
+        /**
+         * Get Html
+         * @description The executed notebook as HTML, rendered now if need be; sandboxed.
+         */
         get: operations["get_html"];
         put?: never;
         post?: never;
@@ -132,7 +159,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the cells printed; with `follow` until the job has ended */
+        /**
+         * Get Log
+         * @description What the cells printed; with `follow` until the job has ended.
+         */
         get: operations["get_log"];
         put?: never;
         post?: never;
@@ -149,7 +179,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The executed notebook as saved last */
+        /**
+         * Get Notebook
+         * @description The executed notebook as saved last.
+         */
         get: operations["get_notebook"];
         put?: never;
         post?: never;
@@ -166,7 +199,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same of a job's own snapshot, for running it again with changes */
+        /**
+         * Get Notebook Info
+         * @description The same of a job's own snapshot, for running it again with changes.
+         */
         get: operations["get_notebook_info"];
         put?: never;
         post?: never;
@@ -185,7 +221,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A new job like this one, with changes */
+        /**
+         * Rerun Job
+         * @description A new job like this one, with changes.
+         */
         post: operations["rerun_job"];
         delete?: never;
         options?: never;
@@ -202,7 +241,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** What a form needs to know of a notebook, and what would refuse its submit */
+        /**
+         * Inspect Notebook
+         * @description What a form needs to know of a notebook, and what would refuse its submit.
+         */
         post: operations["inspect_notebook"];
         delete?: never;
         options?: never;
@@ -219,7 +261,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop the daemon; jobs go on */
+        /**
+         * Shutdown
+         * @description Stop the daemon; jobs go on.
+         */
         post: operations["shutdown"];
         delete?: never;
         options?: never;
@@ -234,7 +279,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The daemon: version, capacity, counts */
+        /**
+         * Get Status
+         * @description The daemon: version, capacity, counts.
+         */
         get: operations["get_status"];
         put?: never;
         post?: never;
@@ -708,6 +756,12 @@ export interface components {
          * @description One parameter that a notebook declares in its `parameters` cell.
          */
         ParameterInfo: {
+            /**
+             * Annotated
+             * @description Whether the notebook says the type. One that was inferred from the default lets any number stand for a number.
+             * @default false
+             */
+            annotated: boolean;
             /** @default null */
             default: components["schemas"]["JsonValue"];
             /**

@@ -247,9 +247,11 @@ function parameterFields(
   for (const parameter of parameters) {
     const { name, type, help } = parameter;
     const known = types[type as keyof typeof types];
+    // Whoever gives 0.5 for `lr = 1` means it; only an annotation makes it a whole number.
+    const inferred = known === 'integer' && !parameter.annotated;
     const label = known ? type : type === 'unknown' || type === 'none' ? 'JSON' : type;
     properties[name] = {
-      type: known ?? 'string',
+      type: inferred ? 'number' : (known ?? 'string'),
       title: name,
       description: [label, help].filter(Boolean).join(' · ')
     };

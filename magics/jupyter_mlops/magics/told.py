@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from jupyter_mlops.cli.console import clean, one_line
+from jupyter_mlops.cli.errors import parts_of
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.magics.console import spoken
 
@@ -29,15 +29,8 @@ class Detached(KeyboardInterrupt):
 
 def lines_of(error: MlopsError) -> list[str]:
     """What is shown of an error."""
-    detail = clean(error.detail)
-    lines = [f"{one_line(error.title)}: {detail}"]
-    for problem in error.problems:
-        where, message = one_line(problem.get("where", "")), clean(problem.get("message", ""))
-        if message and message not in detail:
-            lines.append(f"  - {where}: {message}" if where else f"  - {message}")
-    if error.hint:
-        lines.append(f"  {clean(error.hint)}")
-    return [spoken(line) for line in lines]
+    title, detail, notes = parts_of(error)
+    return [spoken(line) for line in (f"{title}: {detail}", *notes)]
 
 
 def as_told(error: MlopsError) -> MlopsError:

@@ -16,15 +16,39 @@ _LOG_MAX = 1024 * 1024
 
 def show_error(console: Console, error: MlopsError) -> None:
     """Print an error on stderr."""
+    title, detail, notes = parts_of(error)
+    console.warn(title, detail)
+    for note in notes:
+        console.note(note)
+
+
+def parts_of(error: MlopsError) -> tuple[str, str, list[str]]:
+    """What is shown of an error: its title, what happened, and the lines below."""
     detail = clean(error.detail)
-    console.warn(one_line(error.title), detail)
+    notes = []
     for problem in error.problems:
-        where, message = one_line(problem.get("where", "")), clean(problem.get("message", ""))
-        line = f"{where}: {message}" if where else message
+        field, message = one_line(problem.get("where", "")), clean(problem.get("message", ""))
+        where = _as_typed(field)
         if message and message not in detail:
-            console.note(f"  - {line}")
+            notes.append(f"  - {where}: {message}" if where else f"  - {message}")
+        elif field:
+            detail = detail.replace(field, where)
     if error.hint:
-        console.note(f"  {clean(error.hint)}")
+        notes.append(f"  {clean(error.hint)}")
+    return one_line(error.title), detail, notes
+
+
+def _as_typed(field: str) -> str:
+    """The option that sets a field of a `Submission`: a person never saw that document."""
+    name, _, part = field.removeprefix("spec.").partition(".")
+    words = {"parameters": "-p", "env": "--env", "env_from": "--env", "tags": "--tag"}
+    if name in words:
+        return f"{words[name]} {part}".rstrip()
+    if name == "resources" and part:
+        return f"--{part}"
+    if not field.startswith("spec.") or name == "notebook":
+        return name
+    return f"--{name.replace('_', '-')}"
 
 
 def log_unexpected(error: BaseException) -> str:

@@ -150,8 +150,8 @@ def failure(console: Console, job: Job) -> None:
     fields(console, [("hint", clean(found.get("hint") or ""))])
 
 
-def next_steps(console: Console, job: Job) -> str:
-    """What one would type next, a line each."""
+def next_steps(console: Console, job: Job, *, shown: bool = False) -> str:
+    """What one would type next, a line each; `shown`: after everything has been shown."""
     short = job["id"]
     steps = {
         "succeeded": [
@@ -160,13 +160,15 @@ def next_steps(console: Console, job: Job) -> str:
         ],
         "failed": [
             (f"jupyter mlops logs {short}", "what it printed"),
-            (f"jupyter mlops rerun {short} --latest", "again, with the notebook as it is then"),
+            (f"jupyter mlops rerun {short} --latest", "again, once the notebook is mended"),
         ],
         "cancelled": [(f"jupyter mlops rerun {short}", "from its start")],
     }.get(job["state"]) or [
         (f"jupyter mlops attach {short}", "follow it"),
         (f"jupyter mlops cancel {short}", "stop it"),
     ]
+    if shown:
+        steps = [step for step in steps if not step[0].startswith("jupyter mlops show ")]
     columns = max(len(command) for command, _ in steps)
     return "\n".join(f"{console.paint(pad(c, columns), 'bold')}  {what}" for c, what in steps)
 
@@ -178,9 +180,10 @@ def details(console: Console, job: Job) -> None:
     if job.get("failure"):
         failure(console, job)
     progress, resources = job["progress"], spec["resources"]
-    limits = f"{resources['cpus']:g} CPUs"
+    limits = f"{resources['cpus']:g} CPU" + ("" if resources["cpus"] == 1 else "s")
     limits += f", {size(resources['memory'])} memory" if resources.get("memory") else ""
-    limits += f", {resources['gpus']} GPUs" if resources.get("gpus") else ""
+    if gpus := resources.get("gpus"):
+        limits += f", {gpus} GPU" + ("" if gpus == 1 else "s")
     commit = job.get("git_commit") or ""
     kernel_name = kernel.get("display_name") or kernel["name"]
     rows = [
@@ -206,8 +209,8 @@ def details(console: Console, job: Job) -> None:
         ("metrics", metrics(job)),
         *outputs(job),
         *[("warning", one_line(text)) for text in job.get("warnings") or []],
-        ("attempts", "\n".join(_attempt(a) for a in job["attempts"])),
-        ("next", next_steps(console, job)),
+        ("attempts", "\n".join(_attempt(a, job) for a in job["attempts"])),
+        ("next", next_steps(console, job, shown=True)),
     ]
     fields(console, rows)
 
@@ -221,10 +224,12 @@ def _pairs(values: dict[str, Any] | None) -> str:
     )
 
 
-def _attempt(attempt: dict[str, Any]) -> str:
+def _attempt(attempt: dict[str, Any], job: Job) -> str:
+    # How long the last one took and why it failed is said of the job itself.
+    last = attempt["number"] == job.get("attempt")
     start = attempt["start"]
     took = None
-    if attempt.get("started_at") and attempt.get("ended_at"):
+    if not last and attempt.get("started_at") and attempt.get("ended_at"):
         took = attempt["ended_at"] - attempt["started_at"]
     words = [f"{attempt['number']}. {attempt['state']}", duration(took)]
     words.append("warm start" if start["warm"] else one_line(start["reason"] or "cold start"))
@@ -233,7 +238,7 @@ def _attempt(attempt: dict[str, Any]) -> str:
     words += [f"{one_line(n)} left out: {one_line(w)}" for n, w in start["left_out"].items()]
     if attempt.get("peak_memory"):
         words.append(f"peak {size(attempt['peak_memory'])}")
-    if attempt.get("failure"):
+    if attempt.get("failure") and not last:
         words.append(one_line(attempt["failure"]["message"]))
     return ", ".join(word for word in words if word)
 

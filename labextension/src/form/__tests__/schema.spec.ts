@@ -45,7 +45,26 @@ const INFO = {
       default: 0.1,
       default_source: '0.1',
       literal: true,
-      help: 'Rate'
+      help: 'Rate',
+      annotated: false
+    },
+    {
+      name: 'epochs',
+      type: 'int',
+      default: 1,
+      default_source: '1',
+      literal: true,
+      help: '',
+      annotated: false
+    },
+    {
+      name: 'folds',
+      type: 'int',
+      default: 5,
+      default_source: '5',
+      literal: true,
+      help: '',
+      annotated: true
     },
     {
       name: 'layers',
@@ -53,7 +72,8 @@ const INFO = {
       default: [64],
       default_source: '[64]',
       literal: true,
-      help: ''
+      help: '',
+      annotated: false
     },
     {
       name: 'seed',
@@ -61,7 +81,8 @@ const INFO = {
       default: null,
       default_source: 'f()',
       literal: false,
-      help: ''
+      help: '',
+      annotated: false
     }
   ]
 } as NotebookInfo;
@@ -75,6 +96,9 @@ describe('formSchema', () => {
     expect(fields.name).toMatchObject({ type: 'string', maxLength: 9 });
     const parameters = fields.parameters.properties as Record<string, RJSFSchema>;
     expect(parameters.lr).toMatchObject({ type: 'number', description: 'float · Rate' });
+    // As the command line has it: a whole number only where the notebook says so.
+    expect(parameters.epochs).toMatchObject({ type: 'number', description: 'int' });
+    expect(parameters.folds).toMatchObject({ type: 'integer', description: 'int' });
     expect(parameters.layers.type).toBe('string');
     const ui = uiSchema.parameters as UiSchema;
     expect((ui.seed as UiSchema)['ui:placeholder']).toContain('f()');
