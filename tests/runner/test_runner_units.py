@@ -136,6 +136,26 @@ def test_errors_are_never_left_out():
     assert sum(map(len, error["traceback"])) <= 2**20
 
 
+def test_text_is_whole_whatever_follows():
+    """Text in pieces is put together before the next output, of any kind."""
+    outputs = _list()
+    outputs.stream("stdout", "a")
+    outputs.stream("stdout", "b\n")
+    for _ in range(2):
+        outputs.display({"output_type": "display_data", "data": {}, "metadata": {}}, 0)
+    outputs.stream("stderr", "c")
+    outputs.stream("stderr", "d")
+    outputs.error("E", "why", [])
+    outputs.error("E", "why", [])
+    assert [output.get("text") for output in outputs.outputs] == [
+        "ab\n",
+        None,
+        None,
+        "cd",
+        *[None] * 2,
+    ]
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["stdout", "stderr", "display", "clear", "wait"]), TEXT),

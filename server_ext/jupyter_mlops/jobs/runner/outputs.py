@@ -97,6 +97,7 @@ class OutputList:
             self._omitted.outputs += 1
             return None
         self._charge(cost)
+        self.settle()
         self.outputs.append(output)
         return output
 
@@ -112,6 +113,7 @@ class OutputList:
             "evalue": evalue[:_LONGEST_TRACEBACK],
             "traceback": [line for line in reversed(lines) if line],
         }
+        self.settle()
         self.outputs.append(output)
         return output
 
@@ -154,10 +156,10 @@ class OutputList:
 
     def settle(self) -> None:
         """Make gathered text one string, as it is shown and saved."""
-        for output in self.outputs[-2:]:
-            text = output.get("text")
-            if isinstance(text, list):
-                output["text"] = "".join(text)
+        # Whatever comes behind a text settles it first: only the last can be in pieces.
+        text = self.outputs[-1].get("text") if self.outputs else None
+        if isinstance(text, list):
+            self.outputs[-1]["text"] = "".join(text)
 
     def _append_text(self, name: str, text: str, size: int) -> None:
         if not text:
