@@ -21,6 +21,7 @@ from mlops_runner import PYTHON, RunnerAttempt, wait_gone
 
 from jupyter_mlops.jobs import warm
 from jupyter_mlops.jobs.runner import batch_kernel
+from jupyter_mlops.jobs.runner.kernel_process import NOT_PASSED_ON
 
 Make = Callable[..., RunnerAttempt]
 
@@ -37,7 +38,9 @@ def parent(home: Path) -> Iterator[Callable[..., Path]]:
         argv = [sys.executable, str(program), "--listen", str(address), "--role", role]
         if role == "kernel":
             argv += ["--batch-kernel", batch_kernel.__file__, "--preload", preload]
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE)
+        # As the daemon starts it: without what speaks of the process above.
+        env = {k: v for k, v in os.environ.items() if k not in NOT_PASSED_ON}
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, env=env)
         started.append(process)
         deadline = time.monotonic() + 90
         while not address.exists():
