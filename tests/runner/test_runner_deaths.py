@@ -182,15 +182,17 @@ def test_cancel_before_the_kernel_speaks(make_attempt: Make):
 
 def test_f11_setsid_grandchildren_are_gone(make_attempt: Make):
     """At the end nothing that the notebook started still runs, whatever session it made."""
+    # A duration that no other test sleeps.
+    mine = str(10_000_000 + os.getpid())
     attempt = make_attempt(
         "import subprocess, os\n"
-        "a = subprocess.Popen(['setsid', 'sleep', '9999']).pid\n"
-        "os.system('(setsid sleep 9998 & echo $!) 2>/dev/null')\n"
+        f"a = subprocess.Popen(['setsid', 'sleep', '{mine}']).pid\n"
+        f"os.system('(setsid sleep {mine} & echo $!) 2>/dev/null')\n"
         "print(a)\n"
         "if os.fork() == 0:\n"
         "    os.setsid()\n"
         "    if os.fork() == 0:\n"
-        "        os.execvp('sleep', ['sleep', '9997'])\n"
+        f"        os.execvp('sleep', ['sleep', '{mine}'])\n"
         "    os._exit(0)"
     )
     assert attempt.run()["state"] == "succeeded", attempt.said()
@@ -199,9 +201,7 @@ def test_f11_setsid_grandchildren_are_gone(make_attempt: Make):
         for path in Path("/proc").glob("[0-9]*/cmdline")
         if alive(int(path.parent.name))
     ]
-    assert [
-        found for found in commands if found[1][0] == b"sleep" and b"999" in found[1][1][:3]
-    ] == []
+    assert [found for found in commands if found[1][:2] == [b"sleep", mine.encode()]] == []
 
 
 def test_f14_kernel_that_never_answers(make_attempt: Make):
