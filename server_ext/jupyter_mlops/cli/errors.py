@@ -44,11 +44,11 @@ def _as_typed(field: str) -> str:
     words = {"parameters": "-p", "env": "--env", "env_from": "--env", "tags": "--tag"}
     if name in words:
         return f"{words[name]} {part}".rstrip()
-    if name == "resources" and part:
-        return f"--{part}"
-    if not field.startswith("spec.") or name == "notebook":
+    if not field.startswith("spec."):
+        return field
+    if name == "notebook":
         return name
-    return f"--{name.replace('_', '-')}"
+    return f"--{part or name.replace('_', '-')}"
 
 
 def log_unexpected(error: BaseException) -> str:
