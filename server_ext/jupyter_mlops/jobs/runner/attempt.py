@@ -226,8 +226,8 @@ class Attempt:
             )
             journal.flush()
 
-        # While the kernel starts.
-        journal.save()
+        # While the kernel starts; after a power cut nobody needs it.
+        journal.save(durable=False)
         outcome = execution.run(prepared, journal.turn)
         return self._finish(journal, notebook, outcome, execution)
 
@@ -266,7 +266,7 @@ class Attempt:
         own, target = journal.file.path, Path(self._order.output_notebook)
         saved = True
         try:
-            journal.save()
+            journal.save(settled=False)  # with exit.json, which comes into the same directory
         except OSError as error:
             saved = False
             journal.free_reserve()
@@ -275,10 +275,10 @@ class Attempt:
         try:
             journal.check_lease(now=True)
             if saved:
-                files.replace_with_copy(target, own)
+                files.replace_with_copy(target, own, settled=False)  # with the log
             else:
                 # What was saved on the way says that it is running; the person's copy says more.
-                files.replace(target, journal.file.chunks(), mode=0o666)
+                files.replace(target, journal.file.chunks(), mode=0o666, settled=False)
         except OSError as error:
             kept = f"The executed notebook is in {own}." if saved else ""
             return _worse(outcome, _cannot_write(str(target.parent), error, kept))
@@ -296,7 +296,10 @@ class Attempt:
         target = Path(self._order.output_log)
         try:
             journal.check_lease(now=True)
-            files.replace_with_copy(target, journal.log.path)
+            try:
+                files.replace_with_copy(target, journal.log.path, settled=False)
+            finally:
+                files.sync_directory(target.parent)
         except OSError as error:
             return _worse(
                 outcome,

@@ -153,8 +153,8 @@ class AttemptJournal:
             return
         self._doorbell.ring()
 
-    def save(self) -> None:
-        """Save the notebook as it is now, and say so.
+    def save(self, *, durable: bool = True, settled: bool = True) -> None:
+        """Save the notebook as it is now, and say so; see `files.replace`.
 
         Raises:
             LeaseLost: nothing may be written any more.
@@ -164,7 +164,7 @@ class AttemptJournal:
         self.events.settle()
         self._notebook["metadata"].setdefault("mlops", {})["seq"] = self.events.seq
         begun = time.monotonic()
-        self.file.save()
+        self.file.save(durable=durable, settled=settled)
         ended = time.monotonic()
         self._dirty = False
         self._next_save = ended + max(SAVE_INTERVAL, SAVE_BACKOFF * (ended - begun))

@@ -20,10 +20,19 @@ def is_full(error: OSError) -> bool:
     return error.errno in NO_SPACE
 
 
-def replace(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600) -> int:
+def replace(
+    path: Path,
+    chunks: Iterable[bytes],
+    *,
+    mode: int = 0o600,
+    durable: bool = True,
+    settled: bool = True,
+) -> int:
     """Write `chunks` as the new content of `path` and return its size.
 
-    The old content stays until the new one is on the disk; a failure leaves it untouched.
+    The old content stays until the new one is on the disk; a failure leaves it untouched. Not
+    `durable`: of no use after a power cut. Not `settled`: the caller syncs the directory later
+    (`sync_directory`, or another file in it).
 
     Raises:
         OSError: it can't be written.
@@ -34,17 +43,19 @@ def replace(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600) -> int:
         with open(descriptor, "wb") as file:
             size = sum(map(file.write, chunks))
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
-    sync_directory(path.parent)
+    if durable and settled:
+        sync_directory(path.parent)
     return size
 
 
-def replace_with_copy(path: Path, source: Path) -> None:
+def replace_with_copy(path: Path, source: Path, *, settled: bool = True) -> None:
     """Make `path` a copy of `source`, as `replace` does; readable as the umask allows.
 
     Raises:
@@ -61,7 +72,8 @@ def replace_with_copy(path: Path, source: Path) -> None:
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
-    sync_directory(path.parent)
+    if settled:
+        sync_directory(path.parent)
 
 
 def probe(directory: Path, name_length: int) -> None:

@@ -36,7 +36,7 @@ def run_attempt(attempt_dir: str) -> int:
         try:
             lease = Lease.take(directory)
             _check_fresh(directory)
-            files.replace(directory / "runner.json", [compact(identity.describe())])
+            files.replace(directory / "runner.json", [compact(identity.describe())], durable=False)
             order = AttemptOrder.model_validate_json((directory / "order.json").read_bytes())
             return _STATUS[Attempt(order, lease, wake).carry_out()]
         except LeaseLost as lost:

@@ -33,13 +33,13 @@ class NotebookFile:
         """Cell `index` isn't what was written any more."""
         self._written.pop(index, None)
 
-    def save(self) -> int:
-        """Replace the file's content and return its size.
+    def save(self, *, durable: bool = True, settled: bool = True) -> int:
+        """Replace the file's content and return its size; see `files.replace`.
 
         Raises:
             OSError: it can't be written; what was saved before is still there.
         """
-        return files.replace(self._path, self.chunks())
+        return files.replace(self._path, self.chunks(), durable=durable, settled=settled)
 
     def chunks(self) -> Iterator[bytes]:
         """The content, piece by piece."""
