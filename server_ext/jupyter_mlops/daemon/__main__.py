@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 
@@ -48,4 +49,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended_with = main()
+    logging.shutdown()
+    sys.stderr.flush()
+    # Everything of ours has ended; threads that MLflow has left behind are not waited for.
+    os._exit(ended_with)
