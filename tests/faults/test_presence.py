@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ import pytest
 
 from jupyter_mlops import paths
 from jupyter_mlops.client import Client
+from jupyter_mlops.errors import MlopsError
 
 WAITING = """
 import pathlib, time
@@ -179,3 +181,66 @@ def test_why_it_leaves_is_in_the_log(daemon: Any) -> None:
     os.kill(daemon.process.pid, signal.SIGHUP)
     assert daemon.process.wait(30) == 0
     assert "SIGHUP" in paths.daemon_log().read_text()
+
+
+def test_mlflow_in_the_same_process_takes_nothing_away(
+    daemon: Any, make_notebook: Callable[..., Path]
+) -> None:
+    """Its pages and its API are used while a job runs: the very same sockets are there afterwards,
+    with the very same daemon behind them, and nobody wanted it to leave.
+    """
+    notebook = make_notebook(WAITING)
+    job = daemon.client.submit({"notebook": str(notebook)})["id"]
+    daemon.wait_for(job, "running")
+    places = (paths.daemon_socket(), paths.doorbell_socket(), paths.daemon_lock())
+    before = [path.stat().st_ino for path in places]
+
+    def ask(method: str, target: str, body: bytes | None = None) -> int:
+        headers = {"Content-Type": "application/json"} if body else {}
+        answer = daemon.client.request(
+            method, f"/mlflow/{target}", body=body, headers=headers, timeout=100
+        )
+        answer.read(100)
+        return int(answer.status)
+
+    assert ask("GET", "") == 200
+    search = "ajax-api/2.0/mlflow/experiments/search"
+    for _ in range(3):
+        assert ask("POST", search, b'{"max_results": 5}') == 200
+    # Broken off in the middle, as a browser does that is closed.
+    for _ in range(5):
+        daemon.client.request("GET", "/mlflow/", timeout=100).connection.close()
+    (notebook.parent / "go on").touch()
+    assert daemon.wait_for(job)["state"] == "succeeded"
+    assert [path.stat().st_ino for path in places] == before
+    assert daemon.client.status()["pid"] == daemon.process.pid
+    assert "leave" not in paths.daemon_log().read_text()
+
+
+def test_leaving_while_mlflow_is_being_loaded(
+    daemon: Any, make_notebook: Callable[..., Path]
+) -> None:
+    """Somebody waits for its page meanwhile: the daemon leaves all the same, and the next one that
+    a client starts answers.
+    """
+    answers: list[int] = []
+
+    def ask() -> None:
+        client = Client(start=False)
+        try:
+            answers.append(client.request("GET", "/mlflow/", timeout=100).status)
+        except MlopsError:
+            answers.append(0)
+        client.close()
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    until(lambda: daemon.client.status()["tracking"].get("mlflow") == "loading")
+    assert daemon.stop(60) == 0
+    waiting.join(60)
+    assert answers
+    client = Client()
+    job = client.submit({"notebook": str(make_notebook("print(1)"))})["id"]
+    until(lambda: client.job(job)["state"] == "succeeded", 60)
+    client.shutdown()
+    client.close()
