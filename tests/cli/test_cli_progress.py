@@ -77,6 +77,8 @@ def test_a_job_that_is_cancelled_says_so(screen: Screen) -> None:
     """Beside the bar."""
     found = view(*cells("a", stop=0), cancelling=True)
     assert Bar(console(screen)).line(found).endswith("  cancelling")
+    found.state = "writing HTML"
+    assert "cancelling" not in Bar(console(screen)).line(found)
 
 
 def test_a_later_attempt_is_named(screen: Screen) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from jupyter_mlops.cli.options import Option, Verb
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
@@ -36,3 +38,20 @@ def sources(*places: str) -> str:
         assert files, place
         found += [file.read_text("utf-8") for file in files]
     return "\n".join(found)
+
+
+def heading(verb: Verb, command: str) -> str:
+    """The heading of a verb's section: how it is used."""
+    return "`" + " ".join([command, verb.name, *(a.usage for a in verb.arguments)]) + "`"
+
+
+def option_rows(text: str) -> set[str]:
+    """The first column of the tables of a text, as it is written."""
+    return set(re.findall(r"^\| (`.+?`) \| .+ \|$", text, flags=re.MULTILINE))
+
+
+def option_row(option: Option) -> str:
+    """An option's first column."""
+    *short, last = option.names
+    value = f" {option.metavar}" if option.metavar else ""
+    return ", ".join([*(f"`{name}`" for name in short), f"`{last}{value}`"])

@@ -67,7 +67,7 @@ class View:
     @property
     def why(self) -> str:
         """Why it waits, in words; empty while it runs."""
-        if self.job.get("cancelling"):
+        if self.job.get("cancelling") and self.state in ("queued", "starting", "running"):
             return "cancelling"
         if self.state == "queued":
             return one_line(self.job.get("waiting_for") or "")

@@ -6,57 +6,34 @@ import re
 from pathlib import Path
 
 import pytest
+from mlops_documents import first_column, heading, option_row, option_rows, sections
 
 from jupyter_mlops.cli import errors as cli_errors
 from jupyter_mlops.cli import help as cli_help
 from jupyter_mlops.cli import run
-from jupyter_mlops.cli.options import COMMON, Option, Verb
+from jupyter_mlops.cli.options import COMMON, Verb
 from jupyter_mlops.cli.verbs import VERBS
 from jupyter_mlops.errors import MlopsError
 
-TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
-
-
-def sections() -> dict[str, str]:
-    """The text below each heading of the second level."""
-    parts = re.split(r"^## (.+)$", TEXT, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def heading(verb: Verb) -> str:
-    """A verb's heading: how it is used."""
-    return "`" + " ".join(["jupyter mlops", verb.name, *(a.usage for a in verb.arguments)]) + "`"
-
-
-def table(text: str) -> set[str]:
-    """The first column of the tables in a text."""
-    rows = re.findall(r"^\| (.+?) \| .+ \|$", text, flags=re.MULTILINE)
-    return {row for row in rows if row not in {"option", "code"}}
-
-
-def row(option: Option) -> str:
-    """An option's first column."""
-    *short, last = option.names
-    value = f" {option.metavar}" if option.metavar else ""
-    return ", ".join([*(f"`{name}`" for name in short), f"`{last}{value}`"])
+SECTIONS = sections("cli.md")
 
 
 def test_every_verb_has_its_section_and_no_other() -> None:
     """With its arguments in the heading."""
-    documented = {name for name in sections() if name.startswith("`jupyter mlops")}
-    assert documented == {heading(verb) for verb in VERBS}
+    documented = {name for name in SECTIONS if name.startswith("`jupyter mlops")}
+    assert documented == {heading(verb, "jupyter mlops") for verb in VERBS}
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_every_option_is_documented_and_no_other(verb: Verb) -> None:
     """By all its names and what its value is called."""
     own = [option for option in verb.options if option not in COMMON]
-    assert table(sections()[heading(verb)]) == {row(option) for option in own}
+    assert option_rows(SECTIONS[heading(verb, "jupyter mlops")]) == set(map(option_row, own))
 
 
 def test_what_every_verb_has() -> None:
     """Is documented once."""
-    assert table(sections()["Every verb"]) == {row(option) for option in COMMON}
+    assert option_rows(SECTIONS["Every verb"]) == set(map(option_row, COMMON))
 
 
 def tree(kind: type[MlopsError]) -> set[int]:
@@ -68,7 +45,9 @@ def test_exit_codes() -> None:
     """Those of errors, states and Ctrl-C, in the documentation and in the help."""
     codes = tree(MlopsError) | set(run.EXIT_OF_STATE.values())
     codes |= {run.EXIT_DETACHED, cli_errors.EXIT_UNEXPECTED}
-    assert {int(code) for code in table(sections()["Exit codes"])} == codes
+    assert {
+        int(code) for code in re.findall(r"^\| (\d+) \|", SECTIONS["Exit codes"], re.MULTILINE)
+    } == codes
     in_help = {int(c) for c in re.findall(r"(?:^|  )(\d+) ", cli_help._EXITS, re.MULTILINE)}
     assert in_help == codes
 
@@ -88,6 +67,4 @@ def test_every_variable_is_documented() -> None:
         path.read_text(encoding="utf-8") for path in (Path(cli_help.__file__).parent).rglob("*.py")
     )
     read = set(re.findall(r'environ\.get\("([A-Z_]+)"', source)) - {"TERM"}
-    assert read | {"JUPYTER_MLOPS_DATA_DIR"} == {
-        name.strip("`") for name in table(sections()["Environment"]) if name != "variable"
-    }
+    assert read | {"JUPYTER_MLOPS_DATA_DIR"} == set(first_column(SECTIONS["Environment"]))
