@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
+from mlops_documents import first_column, sections, sources, text_of
 from pydantic import BaseModel
 
+from jupyter_mlops.server_ext.app import MlopsApp
 from jupyter_mlops.settings import Settings
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+TEXT = text_of("settings.md")
 
 
 def fields(model: type[BaseModel], before: str = "") -> dict[str, object]:
@@ -26,10 +27,31 @@ def fields(model: type[BaseModel], before: str = "") -> dict[str, object]:
 
 def test_every_setting_is_documented_with_its_default():
     """docs/settings.md lists exactly the settings that exist."""
-    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (.*?) \|", DOCUMENT.read_text(), re.MULTILINE))
+    own = TEXT.partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (.*?) \|", own, re.MULTILINE))
     wanted = fields(Settings)
     assert set(rows) == set(wanted)
     for name, default in wanted.items():
         if default not in (None, ""):
             shown = str(default).lower() if isinstance(default, bool) else f"{default}"
             assert rows[name] == shown.removesuffix(".0"), name
+
+
+def test_every_trait_of_the_jupyter_server_is_documented_with_its_default():
+    """Those that a configuration file can set."""
+    text = sections("settings.md")["The Jupyter server"]
+    rows = dict(re.findall(r"^\| `MlopsApp\.(\w+)` \| (\d+) \|", text, re.MULTILINE))
+    own = {
+        name: trait.default_value for name, trait in MlopsApp.class_own_traits(config=True).items()
+    }
+    assert {name: float(value) for name, value in rows.items()} == own
+
+
+def test_every_variable_of_ours_is_documented():
+    """Those that are read are settings; those that a job gets are told with jobs."""
+    read = set(re.findall(r'"(JUPYTER_MLOPS_[A-Z_]+)"', sources(".")))
+    assert read == set(first_column(sections("settings.md")["Environment variables"])) - {
+        "MLFLOW_TRACKING_URI"
+    }
+    given = set(re.findall(r'"(MLOPS_[A-Z_]+)"', sources("jobs/attempt_order.py")))
+    assert given == set(first_column(sections("jobs.md")["The environment of a job"]))
