@@ -16,8 +16,8 @@ from jupyter_mlops.cli.run import settle, tracked
 from jupyter_mlops.cli.spec import (
     Parameters,
     Problems,
-    declared_types,
     job_spec,
+    notebook_of_rerun,
     spec_changes,
 )
 from jupyter_mlops.client import Client
@@ -54,11 +54,9 @@ def run(session: Session, given: Given, console: Console, _cell: str | None) -> 
     problems.check(given)
     client = Client()
     with _Submitting():
-        types: dict[str, str] = {}
-        if parameters.ambiguous:
-            types = declared_types(client.inspect(spec["notebook"]))
-        spec["parameters"] = parameters.resolve(types, problems)
-        problems.check(given)
+        spec["parameters"] = parameters.resolve(
+            given, problems, lambda: client.inspect(spec["notebook"])
+        )
         job = client.submit(spec, idempotency_key=given.text("idempotency-key"))
     _accepted(session, given, console, client, job, outputs=False)
 
@@ -78,8 +76,7 @@ def run_cell(session: Session, given: Given, console: Console, cell: str | None)
     spec = job_spec(given, problems)
     parameters = _parameters(session, given, problems)
     problems.check(given)
-    spec["parameters"] = parameters.resolve({}, problems)
-    problems.check(given)
+    spec["parameters"] = parameters.resolve(given, problems)
     spec.setdefault("name", _title(notebook.stem, source))
     spec["tags"] = spec.get("tags", {}) | {CELL_TAG: CELL}
     names = names_of(given.many("with"))
@@ -108,19 +105,13 @@ def rerun(session: Session, given: Given, console: Console, _cell: str | None) -
     client = Client()
     with _Submitting():
         job_id = resolve(client, given.positional[0])
-        before = client.job(job_id)
-        if changes.get("latest") and was_cell(before):
+        if changes.get("latest") and was_cell(client.job(job_id)):
             raise InvalidInput(
                 f"The job {job_id} was a cell: there is no later notebook of it.",
                 hint="Leave --latest out, or run the cell again.",
             )
-        types: dict[str, str] = {}
-        if parameters.ambiguous:
-            # What runs is the job's snapshot, unless the notebook as it is now was asked for.
-            latest = client.inspect(before["notebook"]) if "latest" in changes else None
-            types = declared_types(latest or client.notebook_info(job_id))
-        changes["parameters"] = parameters.resolve(types, problems)
-        problems.check(given)
+        declaring = notebook_of_rerun(client, job_id, changes)
+        changes["parameters"] = parameters.resolve(given, problems, declaring)
         job = client.rerun(job_id, changes)
     _accepted(session, given, console, client, job, outputs=was_cell(job))
 

@@ -14,8 +14,8 @@ from jupyter_mlops.cli.resolve import resolve
 from jupyter_mlops.cli.spec import (
     Parameters,
     Problems,
-    declared_types,
     job_spec,
+    notebook_of_rerun,
     spec_changes,
 )
 from jupyter_mlops.client import Client
@@ -40,11 +40,9 @@ def run(given: Given, console: Console) -> int:
     problems.check(given)
     client = Client()
     try:
-        types: dict[str, str] = {}
-        if parameters.ambiguous:
-            types = declared_types(client.inspect(spec["notebook"]))
-        spec["parameters"] = parameters.resolve(types, problems)
-        problems.check(given)
+        spec["parameters"] = parameters.resolve(
+            given, problems, lambda: client.inspect(spec["notebook"])
+        )
         job = client.submit(spec, idempotency_key=given.text("idempotency-key"))
     except KeyboardInterrupt:
         return _interrupted(console)
@@ -60,13 +58,8 @@ def rerun(given: Given, console: Console) -> int:
     client = Client()
     try:
         job_id = resolve(client, given.positional[0])
-        types: dict[str, str] = {}
-        if parameters.ambiguous:
-            # What runs is the job's snapshot, unless the notebook as it is now was asked for.
-            latest = client.inspect(client.job(job_id)["notebook"]) if "latest" in changes else None
-            types = declared_types(latest or client.notebook_info(job_id))
-        changes["parameters"] = parameters.resolve(types, problems)
-        problems.check(given)
+        declaring = notebook_of_rerun(client, job_id, changes)
+        changes["parameters"] = parameters.resolve(given, problems, declaring)
         job = client.rerun(job_id, changes)
     except KeyboardInterrupt:
         return _interrupted(console)

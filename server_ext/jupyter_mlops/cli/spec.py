@@ -18,7 +18,10 @@ from jupyter_mlops.cli.values import (
     read_typed,
     read_whole,
 )
+from jupyter_mlops.client import Client
 from jupyter_mlops.errors import InvalidInput
+
+NotebookInfo = dict[str, Any]
 
 
 class Problems:
@@ -69,18 +72,26 @@ class Parameters:
             if pair is not None:
                 self.texts[pair[0]] = pair[1]
 
-    @property
-    def ambiguous(self) -> bool:
-        """Whether the notebook has to be asked for its types."""
-        return any(map(ambiguous, self.texts.values()))
+    def resolve(
+        self, given: Given, problems: Problems, notebook: Callable[[], NotebookInfo] | None = None
+    ) -> dict[str, Any]:
+        """All parameters as values.
 
-    def resolve(self, types: dict[str, str], problems: Problems) -> dict[str, Any]:
-        """All parameters as values; `types` are those that the notebook declares."""
+        `notebook` tells what the notebook declares (None: nothing); it is only asked where a type
+        could make something else of a text.
+
+        Raises:
+            InvalidInput: with all problems, if there were any.
+        """
+        types: dict[str, str] = {}
+        if notebook is not None and any(map(ambiguous, self.texts.values())):
+            types = {one["name"]: one["type"] for one in notebook()["parameters"]}
         resolved = dict(self.values)
         for name, text in self.texts.items():
             declared = types.get(name)
             reader = read_text if declared is None else _typed(declared)
             resolved[name] = problems.read(f"parameters.{name}", text, reader)
+        problems.check(given)
         return resolved
 
 
@@ -88,9 +99,13 @@ def _typed(declared: str) -> Callable[[str], Any]:
     return lambda text: read_typed(text, declared)
 
 
-def declared_types(info: dict[str, Any]) -> dict[str, str]:
-    """The types of the parameters in a `NotebookInfo`."""
-    return {parameter["name"]: parameter["type"] for parameter in info["parameters"]}
+def notebook_of_rerun(
+    client: Client, job_id: str, changes: dict[str, Any]
+) -> Callable[[], NotebookInfo]:
+    """Tells what a rerun's notebook declares: the job's snapshot, or the notebook as it is now."""
+    if changes.get("latest"):
+        return lambda: client.inspect(client.job(job_id)["notebook"])
+    return lambda: client.notebook_info(job_id)
 
 
 def notebook_path(text: str, problems: Problems) -> str:
