@@ -79,12 +79,12 @@ test('many running jobs are cancelled after one question', async ({ page, lab, m
 });
 
 /** With nothing there, the panel says what a job is and how to start one. */
-test('an empty panel teaches', async ({ page, lab, mlops }) => {
+test('an empty panel teaches', async ({ lab, mlops }) => {
   const path = await mlops.notebook('first.ipynb', [code('1')]);
   await lab.showPanel();
   await expect(lab.panel.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
   await expect(lab.panel.getByText('jupyter mlops run')).toBeVisible();
-  await page.notebook.openByPath(path);
+  await lab.openNotebook(path);
   await lab.showPanel();
   await lab.panel.getByRole('button', { name: 'Run the open notebook as a job…' }).click();
   await lab.form.getByRole('button', { name: 'Run', exact: true }).click();

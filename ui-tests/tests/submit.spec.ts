@@ -12,7 +12,7 @@ test('a notebook runs from the toolbar with a changed parameter, and grows', asy
     code(`print("lr is", lr, flush=True)\n${gate('go')}\nprint("over the gate")`),
     code('rounds * 14')
   ]);
-  await page.notebook.openByPath(path);
+  await lab.openNotebook(path);
   await page.locator('[data-jp-item-name="jupyter-mlops-run"]').click();
   await lab.form.getByLabel('lr', { exact: true }).fill('0.5');
   await expect(lab.form.getByText('float · learning rate')).toBeVisible();
@@ -56,7 +56,7 @@ test('"Run as Job…" is in the Run menu, the file browser and the palette', asy
   await lab.form.getByRole('button', { name: 'Cancel' }).click();
   await expect(lab.form).toHaveCount(0);
 
-  await page.notebook.openByPath(path);
+  await lab.openNotebook(path);
   await page.menu.clickMenuItem('Run>Run as Job…');
   await expect(lab.form.getByText('Run menu.ipynb as job')).toBeVisible();
   await page.keyboard.press('Escape');

@@ -171,6 +171,15 @@ export class Lab {
     await expect(this.document.getByRole('tablist')).toBeVisible();
   }
 
+  /** Open a notebook, whichever panel is in front on the left. */
+  async openNotebook(path: string): Promise<void> {
+    await this.command('docmanager:open', { path });
+    await expect(this.page.locator('.jp-NotebookPanel:visible')).toBeVisible();
+    await expect(
+      this.page.locator('.jp-NotebookPanel:visible .jp-Cell').first()
+    ).toBeVisible();
+  }
+
   /** The form of a notebook; the command behind the toolbar's button, the menu and the palette. */
   async openForm(path: string): Promise<void> {
     await this.command('jupyter-mlops:run-notebook', { path });

@@ -1,9 +1,8 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ServerConnection } from '@jupyterlab/services';
 import { CommandRegistry } from '@lumino/commands';
-import { readFileSync } from 'fs';
-import { join } from 'path';
 
+import formSettings from '../../schema/form.json';
 import plugins, { CommandIDs } from '../index';
 
 /** Each plugin can be named in JupyterLab's settings and says what it is for. */
@@ -31,10 +30,13 @@ describe('the commands', () => {
       contextMenuHitTest: () => undefined,
       restored: new Promise(() => undefined)
     } as unknown as JupyterFrontEnd;
-    const find = (name: string) =>
-      plugins.find(
-        plugin => plugin.id === `jupyter-mlops:${name}`
-      ) as JupyterFrontEndPlugin<unknown>;
+    const find = (name: string): JupyterFrontEndPlugin<unknown> => {
+      const found = plugins.find(plugin => plugin.id === `jupyter-mlops:${name}`);
+      if (!found) {
+        throw new Error(`There is no plugin ${name}.`);
+      }
+      return found;
+    };
     const jobs = await find('model').activate(app, null);
     for (const name of ['panel', 'form', 'document']) {
       // Optional services are absent, as in a smaller application than JupyterLab.
@@ -57,8 +59,9 @@ describe('the commands', () => {
   });
 
   it('are the only ones that menus, toolbars and shortcuts refer to', () => {
-    const schema = readFileSync(join(__dirname, '../../schema/form.json'), 'utf8');
-    const named = [...schema.matchAll(/"command": "([^"]+)"/g)].map(match => match[1]);
+    const named = [...JSON.stringify(formSettings).matchAll(/"command":"([^"]+)"/g)].map(
+      match => match[1]
+    );
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter(id => !commands.hasCommand(id))).toEqual([]);
   });

@@ -63,3 +63,11 @@ export interface IAttemptEvent {
 export function isTerminal(state: State): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled';
 }
+
+/** How long an ended job took (its last attempt); null while it goes on or when it never started. */
+export function tookSeconds(job: Job): number | null {
+  if (!isTerminal(job.state) || !job.started_at) {
+    return null;
+  }
+  return job.duration ?? (job.ended_at ? job.ended_at - job.started_at : null);
+}

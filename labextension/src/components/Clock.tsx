@@ -37,12 +37,13 @@ export function RelativeTime(props: {
   );
 }
 
-/** A duration that grows until it has ended. */
+/** How long it has taken: growing, until it has ended and its `duration` (seconds) is known. */
 export function Elapsed(props: {
   from: number;
-  to?: number | null;
+  duration?: number | null;
   trans: TranslationBundle;
 }): React.JSX.Element {
-  const now = useNow(props.to ? 3_600_000 : 1000);
-  return <span>{formatDuration((props.to ?? now) - props.from, props.trans)}</span>;
+  const { duration = null } = props;
+  const now = useNow(duration === null ? 1000 : 3_600_000);
+  return <span>{formatDuration(duration ?? now - props.from, props.trans)}</span>;
 }

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Job } from '../api/types';
-import { isTerminal } from '../api/types';
+import { isTerminal, tookSeconds } from '../api/types';
 import { Elapsed } from './Clock';
 import { jobStateLabel, StateIcon } from './StateBadge';
 
@@ -33,7 +33,7 @@ export function JobCard(props: IJobCardProps): React.JSX.Element {
           {job.started_at && (
             <>
               {' · '}
-              <Elapsed from={job.started_at} to={job.ended_at} trans={trans} />
+              <Elapsed from={job.started_at} duration={tookSeconds(job)} trans={trans} />
             </>
           )}
         </span>

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Job } from '../api/types';
-import { isTerminal } from '../api/types';
+import { isTerminal, tookSeconds } from '../api/types';
 import { Elapsed, RelativeTime } from './Clock';
 import { jobStateLabel, StateIcon } from './StateBadge';
 
@@ -56,7 +56,7 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
           )}
           {job.attempt > 1 && trans.__('attempt %1', job.attempt) + ' · '}
           {job.started_at ? (
-            <Elapsed from={job.started_at} to={job.ended_at} trans={trans} />
+            <Elapsed from={job.started_at} duration={tookSeconds(job)} trans={trans} />
           ) : (
             <RelativeTime epoch={job.created_at} trans={trans} />
           )}

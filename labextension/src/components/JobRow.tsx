@@ -4,7 +4,8 @@ import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Job } from '../api/types';
-import { isTerminal } from '../api/types';
+import { isTerminal, tookSeconds } from '../api/types';
+import { formatDuration } from '../time';
 import { Elapsed, RelativeTime } from './Clock';
 import { jobStateLabel, StateIcon } from './StateBadge';
 
@@ -114,13 +115,14 @@ function RowDetail(props: {
       </span>
     );
   }
+  const took = tookSeconds(job);
   return (
     <span title={job.failure?.message}>
       <RelativeTime epoch={job.ended_at ?? job.created_at} trans={trans} />
-      {job.started_at && job.ended_at && (
+      {took !== null && (
         <>
           {' · '}
-          <Elapsed from={job.started_at} to={job.ended_at} trans={trans} />
+          {formatDuration(took, trans)}
         </>
       )}
       {job.failure && job.state === 'failed' && (

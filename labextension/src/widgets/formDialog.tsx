@@ -164,6 +164,13 @@ export class JobFormDialog extends Dialog<Job> {
     return result.button.accept ? this._job : null;
   }
 
+  handleEvent(event: Event): void {
+    // A button that can't be pressed doesn't say why: all that is wrong is told when it is pressed.
+    if (event.type !== 'input') {
+      super.handleEvent(event);
+    }
+  }
+
   resolve(index?: number): void {
     if (index !== 1 || this._job) {
       super.resolve(index);

@@ -29,10 +29,14 @@ export class JobDocument extends MainAreaWidget<JobContent> {
     this.title.closable = true;
     this.title.label = options.trans.__('Job');
     this.toolbar.hide();
-    this.content.jobChanged.connect((_, job) => {
+    const entitle = (job: Job) => {
       this.title.label = job.name;
       this.title.caption = `${job.name} — ${job.id}`;
-    });
+    };
+    if (this.content.job) {
+      entitle(this.content.job);
+    }
+    this.content.jobChanged.connect((_, job) => entitle(job));
   }
 }
 
@@ -67,6 +71,11 @@ export class JobContent extends Panel {
       }
     });
     void this._start();
+  }
+
+  /** The job as read last; null while it isn't known. */
+  get job(): Job | null {
+    return this._job;
   }
 
   /** The newest reading of the job. */

@@ -77,7 +77,13 @@ describe('JobList by keyboard', () => {
     act(render);
   }
 
-  const grid = () => host.querySelector('.jp-mlops-list') as HTMLElement;
+  const grid = () => {
+    const found = host.querySelector<HTMLElement>('.jp-mlops-list');
+    if (!found) {
+      throw new Error('There is no list.');
+    }
+    return found;
+  };
   const active = () => grid().getAttribute('aria-activedescendant');
   const press = (key: string, init: KeyboardEventInit = {}) =>
     act(() => {

@@ -3,7 +3,7 @@ import type * as nbformat from '@jupyterlab/nbformat';
 
 import type { MlopsClient } from '../../api/client';
 import type { ISubscription, MlopsStream } from '../../api/stream';
-import type { IAttemptEvent, Job } from '../../api/types';
+import type { IAttemptEvent } from '../../api/types';
 import { ExecutionModel } from '../execution';
 
 const settle = () => new Promise(resolve => setTimeout(resolve, 0));
@@ -249,7 +249,7 @@ describe('ExecutionModel', () => {
     await begin();
     const ends: string[] = [];
     model.ended.connect((_, job) => ends.push(job.state));
-    await server.say({ type: 'job', job: { state: 'failed' } as Job });
+    await server.say({ type: 'job', job: { state: 'failed' } });
     expect(ends).toEqual(['failed']);
     server.subscriptions[0].error?.({ code: 'not_found', detail: 'No such job.' });
     expect(model.problem?.detail).toBe('No such job.');
