@@ -13,6 +13,8 @@ What a cell computes and shows is the same as in a usual ipykernel; the differen
   that wrote it: it is drained before the cell is reported as done, and C's stdout is line
   buffered. It isn't echoed into the kernel's raw log a second time; what a crash says is there.
 - **`MLOPS_CODE_DIR`**, the snapshot of local modules, comes before the working directory.
+- **What is logged to MLflow without a run lands in the job's**, also after MLflow has ended it:
+  it forgets `MLFLOW_RUN_ID` with the first run that it starts, which often is autologging's.
 - **No debugger, history in memory**: nobody is there to use them.
 - **The end is quick and complete**: exit handlers run, the person's objects are finalized and
   open files flushed, but the imported libraries aren't taken apart one by one.
@@ -33,6 +35,7 @@ import faulthandler
 import functools
 import gc
 import importlib
+import importlib.machinery
 import io
 import os
 import select
@@ -48,6 +51,8 @@ _READ_SIZE = 65_536
 #: Characters that are printed before they are sent without waiting for the interval.
 _MESSAGE_SIZE = 1 << 20
 _CONTROL_THREAD_WAIT = 2.0
+#: The module of `mlflow.log_metric` and its like.
+_FLUENT = "mlflow.tracking.fluent"
 
 
 def launch(arguments: list[str]) -> NoReturn:
@@ -208,10 +213,63 @@ class _Application:
     def start(self) -> None:
         # What is there now stays to the end: the collector need not look at it again.
         gc.freeze()
+        _keep_the_jobs_run()
         # After the person's exit handlers, before the publishing thread is stopped.
         atexit.register(_flush_streams)
         usual: Any = super()
         usual.start()
+
+
+def _keep_the_jobs_run() -> None:
+    """See the module: now where MLflow is preloaded, else as soon as it is imported."""
+    fluent = sys.modules.get(_FLUENT)
+    if fluent is not None:
+        _continue_the_jobs_run(fluent)
+    elif not any(isinstance(finder, _Fluent) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Fluent())
+
+
+class _Fluent:
+    """Finds one module as always, and has it changed once it is loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != _FLUENT:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        loader: Any = spec.loader if spec is not None else None
+        if loader is not None:
+            usual = loader.exec_module
+
+            def exec_module(module: Any) -> None:
+                usual(module)
+                _continue_the_jobs_run(module)
+
+            loader.exec_module = exec_module
+        return spec
+
+
+def _continue_the_jobs_run(fluent: Any) -> None:
+    usual = getattr(fluent, "_get_or_start_run", None)
+    if usual is None:
+        return
+
+    @functools.wraps(usual)
+    def get_or_start_run() -> Any:
+        run_id = os.environ.get("MLOPS_RUN_ID")
+        if not run_id or "MLFLOW_RUN_ID" in os.environ or fluent.active_run() is not None:
+            return usual()
+        os.environ["MLFLOW_RUN_ID"] = run_id
+        try:
+            return usual()
+        except fluent.MlflowException:
+            if getattr(fluent, "_active_experiment_id", None) is None:
+                raise
+            # The person has set another experiment since: a run there, as without us.
+            os.environ.pop("MLFLOW_RUN_ID", None)
+            return usual()
+
+    fluent._get_or_start_run = get_or_start_run  # noqa: SLF001 - held by a test
 
 
 def _plain_config(argv: list[str]) -> Any:
