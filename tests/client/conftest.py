@@ -12,7 +12,7 @@ import pytest
 # Test modules are imported by path; the helper beside them is imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mlops_standin import Request, StandIn
+from mlops_standin import Request, StandIn, stand_ins
 
 
 @pytest.fixture(autouse=True)
@@ -28,12 +28,5 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def serve() -> Iterator[Callable[[Callable[[Request], None]], StandIn]]:
     """Start a stand-in for the daemon."""
-    running: list[StandIn] = []
-
-    def start(answer: Callable[[Request], None]) -> StandIn:
-        running.append(StandIn(answer))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.stop()
+    with stand_ins() as start:
+        yield start

@@ -10,8 +10,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from jupyter_mlops import paths
@@ -127,3 +127,17 @@ class StandIn:
                 request.body, waiting = waiting[:length], waiting[length:]
                 self.requests.append(request)
                 self.answer(request)
+
+
+@contextmanager
+def stand_ins() -> Iterator[Callable[[Callable[[Request], None]], StandIn]]:
+    """Starts stand-ins that answer with what it is given, and stops them at the end."""
+    running: list[StandIn] = []
+
+    def start(answer: Callable[[Request], None]) -> StandIn:
+        running.append(StandIn(answer))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()

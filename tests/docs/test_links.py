@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlops_documents import DOCS, ROOT
 
-from jupyter_mlops.cli.options import parse
+from jupyter_mlops.cli.options import find_verb, parse
 from jupyter_mlops.cli.verbs import VERBS
 
 DOCUMENTS = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("*/README.md")])
@@ -50,9 +50,7 @@ def test_every_command_is_one(document: Path) -> None:
         if words[0] == "make":
             assert set(words[1:]) <= set(targets), command
             continue
-        given = words[2:]
-        verb = next(v for v in VERBS if given[: len(v.name.split())] == v.name.split())
-        parse(verb, given[len(verb.name.split()) :])
+        parse(*find_verb(words[2:], VERBS))
 
 
 def test_every_document_is_found_from_the_readme() -> None:

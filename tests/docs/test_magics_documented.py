@@ -8,8 +8,7 @@ import shlex
 import pytest
 from mlops_documents import heading, option_row, option_rows, sections, text_of
 
-from jupyter_mlops.cli.options import COMMON, Verb, parse
-from jupyter_mlops.magics.dispatch import _verb
+from jupyter_mlops.cli.options import COMMON, Verb, find_verb, parse
 from jupyter_mlops.magics.values import LIMIT
 from jupyter_mlops.magics.verbs import CELL_VERBS, LINE_VERBS
 
@@ -52,6 +51,6 @@ def test_examples_are_understood() -> None:
     lines = re.findall(r"^(%{1,2})mlops (.+)$", TEXT, flags=re.MULTILINE)
     assert len(lines) >= 3
     for mark, rest in lines:
-        cell = mark == "%%"
-        verb, words = _verb(shlex.split(rest), CELL_VERBS if cell else LINE_VERBS, cell=cell)
+        verbs = CELL_VERBS if mark == "%%" else LINE_VERBS
+        verb, words = find_verb(shlex.split(rest), verbs)
         parse(verb, words)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "client"))
 
 from mlops_jupyter import Jupyter
-from mlops_standin import Request, StandIn
+from mlops_standin import Request, StandIn, stand_ins
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +41,5 @@ def jupyter(server_with_standin: Jupyter, monkeypatch: pytest.MonkeyPatch) -> Ju
 @pytest.fixture
 def serve(jupyter: Jupyter) -> Iterator[Callable[[Callable[[Request], None]], StandIn]]:
     """Start a stand-in for the daemon of `jupyter`."""
-    running: list[StandIn] = []
-
-    def start(answer: Callable[[Request], None]) -> StandIn:
-        running.append(StandIn(answer))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.stop()
+    with stand_ins() as start:
+        yield start

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.cli.errors import log_unexpected
-from jupyter_mlops.cli.options import Given, Verb, near_verb, parse
+from jupyter_mlops.cli.options import Given, Verb, find_verb, parse
 from jupyter_mlops.errors import InvalidInput, MlopsError
 from jupyter_mlops.magics.console import NotebookConsole
 from jupyter_mlops.magics.session import Session
@@ -14,8 +14,6 @@ from jupyter_mlops.magics.told import JobFailed, as_told
 from jupyter_mlops.magics.verbs import CELL_VERBS, LINE_VERBS, takes_last
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from IPython.core.interactiveshell import InteractiveShell
 
 _GLOBAL = ("--json", "--debug")
@@ -64,7 +62,9 @@ def _call(session: Session, words: list[str], cell: str | None) -> None:
         )
     if not words or words[0] in ("-h", "--help"):
         words, verbs = ["help"], LINE_VERBS
-    verb, rest = _verb(words, verbs, cell=cell is not None)
+    if cell is not None and words[0] not in {verb.name for verb in verbs}:
+        _refuse_cell(words[0])
+    verb, rest = find_verb(words, verbs, "%mlops")
     console = NotebookConsole(json="--json" in [*before, *rest])
     given = parse(verb, [*before, *rest])
     if given.flag("help"):
@@ -91,23 +91,6 @@ def _handle(
         raise JobFailed(f"%mlops {verb.name} wasn't done.")
 
 
-def _verb(words: list[str], verbs: Sequence[Verb], *, cell: bool) -> tuple[Verb, list[str]]:
-    two = " ".join(words[:2])
-    for verb in verbs:
-        if verb.name == two:
-            return verb, words[2:]
-        if verb.name == words[0]:
-            return verb, words[1:]
-    if cell and any(verb.name == words[0] for verb in LINE_VERBS):
-        raise InvalidInput(
-            f"{words[0]} takes no cell.", hint=f"`%mlops {words[0]}` stands on a line."
-        )
-    family = [verb.name for verb in verbs if verb.name.startswith(f"{words[0]} ")]
-    if family:
-        raise InvalidInput(
-            f"{words[0]} needs to know what to do.", hint=f"One of: {', '.join(family)}."
-        )
-    raise InvalidInput(
-        f"There is no verb {words[0][:80]!r}.{near_verb(words[0], verbs)}",
-        hint="`%mlops help` lists them.",
-    )
+def _refuse_cell(name: str) -> None:
+    if any(verb.name == name for verb in LINE_VERBS):
+        raise InvalidInput(f"{name} takes no cell.", hint=f"`%mlops {name}` stands on a line.")

@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import cast
 
 from jupyter_mlops.cli.console import Console, one_line
-from jupyter_mlops.cli.options import PROGRAM, Given, Verb, near_verb, parse
+from jupyter_mlops.cli.options import Given, find_verb, parse
 from jupyter_mlops.cli.verbs import VERBS
-from jupyter_mlops.errors import InvalidInput, MlopsError
+from jupyter_mlops.errors import MlopsError
 
 Handler = Callable[[Given, Console], int]
 _GLOBAL = ("--json", "--debug")
@@ -44,7 +44,7 @@ def _dispatch(words: list[str], console: Console) -> int:
     if words[0] == "--version":
         _version(console)
         return 0
-    verb, rest = _verb(words)
+    verb, rest = find_verb(words, VERBS)
     given = parse(verb, [*before, *rest])
     if console.json and not given.flag("json"):
         console = Console()  # it was an option's value, as in `-p --json`
@@ -57,24 +57,6 @@ def _dispatch(words: list[str], console: Console) -> int:
     module, _, function = verb.handler.partition(":")
     handler = getattr(import_module(f"jupyter_mlops.cli.{module}"), function)
     return cast("Handler", handler)(given, console)
-
-
-def _verb(words: list[str]) -> tuple[Verb, list[str]]:
-    two = " ".join(words[:2])
-    for verb in VERBS:
-        if verb.name == two:
-            return verb, words[2:]
-        if verb.name == words[0]:
-            return verb, words[1:]
-    family = [verb.name for verb in VERBS if verb.name.startswith(f"{words[0]} ")]
-    if family:
-        raise InvalidInput(
-            f"{words[0]} needs to know what to do.", hint=f"One of: {', '.join(family)}."
-        )
-    raise InvalidInput(
-        f"There is no verb {one_line(words[0])[:80]!r}.{near_verb(words[0], VERBS)}",
-        hint=f"`{PROGRAM} help` lists them.",
-    )
 
 
 def _version(console: Console) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from jupyter_mlops.cli.console import one_line
 from jupyter_mlops.errors import InvalidInput
 
 PROGRAM = "jupyter mlops"
@@ -159,6 +160,31 @@ def _near(word: str, known: Iterable[str]) -> str:
 
     found = difflib.get_close_matches(word, list(known), n=1)
     return f" Did you mean {found[0]}?" if found else ""
+
+
+def find_verb(
+    words: Sequence[str], verbs: Sequence[Verb], program: str = PROGRAM
+) -> tuple[Verb, list[str]]:
+    """The verb that `words` begin with, of one word or two, and the words behind it.
+
+    Raises:
+        InvalidInput: there is none; names the closest.
+    """
+    two = " ".join(words[:2])
+    for verb in verbs:
+        if verb.name == two:
+            return verb, list(words[2:])
+        if verb.name == words[0]:
+            return verb, list(words[1:])
+    family = [verb.name for verb in verbs if verb.name.startswith(f"{words[0]} ")]
+    if family:
+        raise InvalidInput(
+            f"{words[0]} needs to know what to do.", hint=f"One of: {', '.join(family)}."
+        )
+    raise InvalidInput(
+        f"There is no verb {one_line(words[0])[:80]!r}.{near_verb(words[0], verbs)}",
+        hint=f"`{program} help` lists them.",
+    )
 
 
 def near_verb(word: str, verbs: Iterable[Verb]) -> str:

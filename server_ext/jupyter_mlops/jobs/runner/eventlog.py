@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.jobs.runner.files import append
 from jupyter_mlops.jobs.runner.jsontext import compact
 
 #: One line of stream text is at most this long (characters); longer text makes several lines.
@@ -59,13 +60,7 @@ class EventLog:
         if not self._lines:
             return
         data = b"".join(self._lines)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError:
-            os.ftruncate(self._descriptor, self._size)
-            raise
+        append(self._descriptor, data, self._size)
         self._size += len(data)
         self._lines.clear()
 

@@ -55,6 +55,21 @@ def replace(
     return size
 
 
+def append(descriptor: int, data: bytes, size: int) -> None:
+    """Write `data` at the end of a file that has `size` bytes: all of it or nothing.
+
+    Raises:
+        OSError: it can't be written; the file is as it was.
+    """
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+
+
 def replace_with_copy(path: Path, source: Path, *, settled: bool = True) -> None:
     """Make `path` a copy of `source`, as `replace` does; readable as the umask allows.
 

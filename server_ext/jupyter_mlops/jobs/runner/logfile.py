@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.jobs.runner.files import append
 from jupyter_mlops.jobs.runner.outputs import megabytes
 from jupyter_mlops.jobs.runner.text import LogText, strip_controls
 
@@ -89,13 +90,7 @@ class LogFile:
         if not self._waiting:
             return
         data = "".join(self._waiting).encode("utf-8", "replace")
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError:
-            os.ftruncate(self._descriptor, self._size)
-            raise
+        append(self._descriptor, data, self._size)
         self._size += len(data)
         self._waiting.clear()
 
