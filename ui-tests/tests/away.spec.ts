@@ -18,7 +18,7 @@ test('the view is in sync again after the network was gone', async ({
   const job = await mlops.submit(waiting);
   await lab.showPanel();
   await lab.openJob(job.id);
-  await expect(lab.document.getByText('before', { exact: true })).toBeVisible();
+  await expect(lab.output('before')).toBeVisible();
 
   await context.setOffline(true);
   await expect(lab.panel.getByText('Not connected. Trying again…')).toBeVisible();
@@ -31,7 +31,7 @@ test('the view is in sync again after the network was gone', async ({
   await context.setOffline(false);
   await expect(lab.panel.getByText('Not connected. Trying again…')).toHaveCount(0);
   await expect(lab.state).toHaveText('Succeeded');
-  await expect(lab.document.getByText('after', { exact: true })).toBeVisible();
+  await expect(lab.output('after')).toBeVisible();
   await expect(lab.row('new')).toBeVisible();
   await expect(lab.row('old')).toHaveCount(0);
   await expect(

@@ -20,18 +20,21 @@ test('a notebook runs from the toolbar with a changed parameter, and grows', asy
 
   await expect(lab.form).toHaveCount(0);
   await expect(lab.state).toHaveText('Running');
-  await expect(lab.document.getByText('lr is 0.5')).toBeVisible();
+  await expect(lab.output('lr is 0.5')).toBeVisible();
   await expect(lab.document.locator('[data-mlops-status="running"]')).toHaveCount(1);
-  await expect(lab.document.getByText('over the gate', { exact: true })).toHaveCount(0);
+  await expect(lab.output('over the gate')).toHaveCount(0);
   await expect(page.getByRole('button', { name: '1 job running' })).toBeVisible();
 
   await mlops.open('go');
   await expect(lab.state).toHaveText('Succeeded');
-  await expect(lab.document.getByText('over the gate', { exact: true })).toBeVisible();
-  await expect(lab.document.getByText('42', { exact: true })).toBeVisible();
+  await expect(lab.output('over the gate')).toBeVisible();
+  await expect(lab.output('42')).toBeVisible();
   await expect(lab.toast('train succeeded')).toBeVisible();
   // Read-only: typing into a cell changes nothing.
-  await expect(lab.document.locator('.cm-content[contenteditable="true"]')).toHaveCount(0);
+  const cell = lab.document.locator('.cm-content').last();
+  await cell.click();
+  await page.keyboard.type('broken');
+  await expect(cell).toHaveText('rounds * 14');
 
   await lab.document.getByRole('button', { name: 'Open output notebook' }).click();
   const output = page.locator('.jp-NotebookPanel:visible');

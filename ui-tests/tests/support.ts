@@ -145,6 +145,11 @@ export class Lab {
     return this.page.locator('.jp-mlops-job:visible');
   }
 
+  /** What a cell of the job in front has put out. */
+  output(text: string): Locator {
+    return this.document.locator('.jp-OutputArea-output', { hasText: text });
+  }
+
   get state(): Locator {
     return this.document.locator('.jp-mlops-header-state');
   }

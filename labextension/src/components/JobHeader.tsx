@@ -23,6 +23,8 @@ export interface IJobHeaderProps {
   onTab: (tab: Tab) => void;
   trusted: boolean;
   onTrust: () => void;
+  /** It is there for the first time: the keyboard can be led to it. */
+  onShown: () => void;
   actions: IHeaderActions;
   trans: TranslationBundle;
 }
@@ -32,6 +34,7 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
   const { job, actions, trans } = props;
   const ended = isTerminal(job.state);
   const label = jobStateLabel(job, trans);
+  React.useEffect(() => props.onShown(), []);
   return (
     <header className="jp-mlops-header">
       <div className="jp-mlops-header-line">

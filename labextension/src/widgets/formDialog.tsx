@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import { UUID } from '@lumino/coreutils';
+import { MessageLoop } from '@lumino/messaging';
 import type { RJSFSchema, UiSchema } from '@rjsf/utils';
 import * as React from 'react';
 
@@ -57,11 +58,12 @@ class FormBody extends ReactWidget {
         const message = [error.message, error.hint].filter(Boolean).join(' ');
         refused.push({ where: '', message });
       }
-      this._refuse([...problems, ...refused]);
+      this._problems = [...problems, ...refused];
       return null;
     } finally {
       this._busy = false;
       this.update();
+      await this._showFirstProblem();
     }
   }
 
@@ -96,17 +98,15 @@ class FormBody extends ReactWidget {
       .map(input => ({ where: input.id.slice(FORM_ID.length + 1), message }));
   }
 
-  private _refuse(problems: readonly IProblem[]): void {
-    this._problems = problems;
-    this.update();
-    window.requestAnimationFrame(() => {
-      const control = ':is(input, select, textarea)';
-      const first = this.node.querySelector<HTMLElement>(
-        `[data-invalid="true"] ${control}, .jp-mlops-notice[role="alert"]`
-      );
-      first?.scrollIntoView({ block: 'nearest' });
-      first?.focus();
-    });
+  private async _showFirstProblem(): Promise<void> {
+    MessageLoop.flush();
+    await this.renderPromise;
+    const control = ':is(input, select, textarea)';
+    const first = this.node.querySelector<HTMLElement>(
+      `[data-invalid="true"] ${control}, .jp-mlops-notice[role="alert"]`
+    );
+    first?.scrollIntoView({ block: 'nearest' });
+    first?.focus();
   }
 
   private _schema: RJSFSchema;

@@ -94,7 +94,17 @@ export class JobContent extends Panel {
 
   protected onActivateRequest(msg: Message): void {
     super.onActivateRequest(msg);
-    this.node.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus();
+    this._wanted = true;
+    this._leadKeyboard();
+  }
+
+  /** To the view that is shown, once there is one. */
+  private _leadKeyboard(): void {
+    const tab = this.node.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]');
+    if (tab && this._wanted) {
+      this._wanted = false;
+      tab.focus();
+    }
   }
 
   private async _start(): Promise<void> {
@@ -163,6 +173,7 @@ export class JobContent extends Panel {
                 this._notebook.trust();
                 this._changed.emit();
               }}
+              onShown={() => this._leadKeyboard()}
               actions={actions(this._job)}
               trans={trans}
             />
@@ -194,6 +205,8 @@ export class JobContent extends Panel {
 
   private _job: Job | null = null;
   private _error: MlopsError | null = null;
+  /** Activated before there was anything to lead the keyboard to. */
+  private _wanted = false;
   private _tab: Tab = 'notebook';
   private _execution: ExecutionModel;
   private _notebook: ExecutedNotebook;
