@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,6 +172,18 @@ def daemon_process(home: Path) -> Iterator[DaemonProcess]:
 def daemon(daemon_process: DaemonProcess) -> DaemonProcess:
     """A daemon that runs."""
     return daemon_process.start()
+
+
+@pytest.fixture
+def steady_packages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No other test installs anything meanwhile: that makes every warm parent of this environment
+    stale, and tests run beside each other. One that uses `installed` is the one that does.
+    """
+    place = Path(tempfile.gettempdir()) / f"mlops-packages-{os.getuid()}.lock"
+    with place.open("w") as file:
+        installs = "installed" in request.fixturenames
+        fcntl.flock(file, fcntl.LOCK_EX if installs else fcntl.LOCK_SH)
+        yield
 
 
 def processes_of(directory: Path) -> list[int]:

@@ -27,7 +27,7 @@ Make = Callable[..., RunnerAttempt]
 
 
 @pytest.fixture
-def parent(home: Path) -> Iterator[Callable[..., Path]]:
+def parent(home: Path, steady_packages: None) -> Iterator[Callable[..., Path]]:
     """Starts a warm parent: `parent("kernel", "json,csv")`; its socket."""
     places = Path(tempfile.mkdtemp(prefix="mlops-test-", dir="/tmp"))
     started: list[subprocess.Popen[bytes]] = []

@@ -40,6 +40,7 @@ def _wait_for_parent(daemon: Any) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.usefixtures("steady_packages")
 @pytest.mark.parametrize("preloaded", [False, True])
 def test_what_is_logged_without_a_run_is_the_jobs(
     daemon: Any, home: Path, make_notebook: Callable[..., Path], preloaded: bool

@@ -89,6 +89,11 @@ def forking() -> Iterator[Callable[..., Forking]]:
         one.end()
 
 
+@pytest.fixture(autouse=True)
+def _steady(steady_packages: None) -> None:
+    """Parents become stale when the test itself makes them so, not by its neighbours."""
+
+
 @pytest.fixture
 def installed() -> Iterator[Callable[[str, str], Path]]:
     """Puts a module into site-packages for the time of the test."""
