@@ -91,6 +91,8 @@ class WarmPool:
     def __init__(self, settings: WarmSettings) -> None:
         self._settings = settings
         self._parents: dict[str, WarmParent] = {}
+        #: Told to end, and not reaped yet.
+        self._ending: list[WarmParent] = []
         #: Recipes whose parent ended while it booted; not tried again for a while.
         self._broken: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -112,8 +114,9 @@ class WarmPool:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        parents = list(self._parents.values())
+        parents = [*self._parents.values(), *self._ending]
         self._parents.clear()
+        self._ending.clear()
         for parent in parents:
             parent.end()
         await asyncio.to_thread(_wait_all, parents)
@@ -208,11 +211,13 @@ class WarmPool:
         logger.info("warm parent %s: %s", parent.process.pid, why)
         parent.end()
         parent.socket.unlink(missing_ok=True)
+        self._ending = [one for one in (*self._ending, parent) if one.alive]
 
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(min(_LOOK_AFTER, self._settings.idle_timeout / 2))
             now = time.monotonic()
+            self._ending = [parent for parent in self._ending if parent.alive]
             for parent in list(self._parents.values()):
                 if not parent.alive:
                     self._forget(parent, "ended")
