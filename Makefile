@@ -75,7 +75,7 @@ watch: setup ## rebuild the labextension at every change (reload the page)
 
 # ---- testing ---------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-python test-labextension test-ui bench
+.PHONY: test test-fast test-python test-labextension test-ui images bench
 test: setup $(DONE)/ui-tests ## everything: checks, pytest, jest, a real browser
 	python scripts/test.py
 
@@ -90,6 +90,10 @@ test-labextension: $(DONE)/node_modules ## jest
 
 test-ui: setup $(DONE)/ui-tests ## Playwright
 	browser=$$(scripts/browser) && cd ui-tests && CHROMIUM_PATH="$$browser" jlpm test $(ARGS)
+
+images: setup $(DONE)/ui-tests ## the screenshots in docs/images
+	browser=$$(scripts/browser) && cd ui-tests && CHROMIUM_PATH="$$browser" \
+	jlpm playwright test --config playwright.images.config.js
 
 bench: setup-python ## the benchmarks, beside the peers
 	python -m benchmarks $(ARGS)
