@@ -88,7 +88,7 @@ class Ours:
     def wait(self, job_id: str) -> dict[str, Any]:
         """The job as it ended; anything but success raises."""
         for event in self.client.job_events(job_id, follow=True):
-            if event.get("type") == "job":
+            if event is not None and event.get("type") == "job":
                 return checked(event["job"])
         raise RuntimeError(f"the events of {job_id} ended without the job")
 

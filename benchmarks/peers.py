@@ -118,7 +118,7 @@ class Scheduler:
         }
         self._process = subprocess.Popen(
             [
-                str(self._python), "-m", "jupyter", "server", "--no-browser", "--allow-root",
+                str(self._python), "-m", "jupyter_server", "--no-browser", "--allow-root",
                 f"--ServerApp.port={self._port}", "--ServerApp.port_retries=0",
                 f"--IdentityProvider.token={self.TOKEN}",
                 f"--ServerApp.root_dir={self._folder}",

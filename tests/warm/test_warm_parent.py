@@ -61,6 +61,7 @@ def test_a_changed_package_makes_the_parent_stale(forking, installed):
     connection, said = parent.kernel()
     assert "pid" in said
     connection.close()
+    time.sleep(0.2)  # a look at the files holds for a moment
     module.write_text("VALUE = 22")
     connection, said = parent.kernel("again")
     connection.close()

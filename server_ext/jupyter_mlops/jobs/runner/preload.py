@@ -5,7 +5,6 @@ No thread is started, no ZeroMQ context opened, nothing read from the environmen
 
 from __future__ import annotations
 
-import papermill  # noqa: F401
 import zmq  # noqa: F401
 
 import jupyter_mlops.jobs.runner.main  # noqa: F401

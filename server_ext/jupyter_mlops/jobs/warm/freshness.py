@@ -9,6 +9,10 @@ import os
 import site
 import sys
 import sysconfig
+import time
+
+#: Seconds for which a look holds: with many jobs a second it would take a tenth of their time.
+_MOMENT = 0.1
 
 
 class Files:
@@ -21,6 +25,7 @@ class Files:
         self._since = _now()
         self._seen: dict[str, tuple[int, int, int] | None] = {}
         self._changed = ""
+        self._looked_at = float("-inf")
         for folder in package_folders():
             self._add(folder)
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
@@ -38,13 +43,16 @@ class Files:
                     self._changed = self._changed or path
 
     def changed(self) -> str:
-        """The first path that isn't as it was, or ""."""
-        if self._changed:
+        """The first path that isn't as it was, or ""; a look holds for a moment."""
+        now = time.monotonic()
+        if self._changed or now - self._looked_at < _MOMENT:
             return self._changed
+        self._looked_at = now
         for path, stamp in self._seen.items():
             if _stamp(path) != stamp:
-                return path
-        return ""
+                self._changed = path
+                break
+        return self._changed
 
     def _add(self, path: str) -> None:
         self._seen[path] = _stamp(path)
