@@ -43,4 +43,6 @@ def test_jupyterlab_finds_the_korean_catalog():
 
     found, message = get_installed_packages_locale("ko_KR")
     assert "jupyter_mlops" in found, message
+    # JupyterLab looks messages up by this name; by another one it finds none.
+    assert found["jupyter_mlops"][""]["language"] == "ko-KR"
     assert found["jupyter_mlops"]["Jobs"] == ["작업"]

@@ -7,7 +7,7 @@ import { CommandIDs, IJobs } from '../tokens';
 import { JOB_MIME_TYPE, JobOutput } from '../widgets/jobOutput';
 
 /** Before ipywidgets' renderer, which needs a living kernel. */
-const RANK = 0;
+const RANK = -20;
 
 /** Jobs in cell outputs. */
 export const outputPlugin: JupyterFrontEndPlugin<void> = {
