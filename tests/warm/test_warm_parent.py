@@ -68,6 +68,18 @@ def test_a_changed_package_makes_the_parent_stale(forking, installed):
     assert str(module) in said["stale"]
 
 
+def test_a_changed_configuration_makes_the_parent_stale(forking, tmp_path, monkeypatch):
+    """A kernel that is prepared has read the person's configuration of IPython already."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    parent = forking()
+    profile = tmp_path / "ipython/profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c = get_config()\n")
+    connection, said = parent.kernel()
+    connection.close()
+    assert "ipython_kernel_config.py" in said["stale"]
+
+
 def test_a_new_package_makes_the_parent_stale(forking, installed):
     """Installing something may change what an import finds."""
     parent = forking()

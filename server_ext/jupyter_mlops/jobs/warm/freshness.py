@@ -27,17 +27,17 @@ class Files:
         self._changed = ""
         self._looked_at = float("-inf")
         for folder in package_folders():
-            self._add(folder)
+            self.add(folder)
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
                 if name.endswith(".pth"):
-                    self._add(os.path.join(folder, name))
+                    self.add(os.path.join(folder, name))
 
     def add_loaded(self) -> None:
         """Everything that has been imported by now."""
         paths = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
         for path in paths:
             if isinstance(path, str) and path not in self._seen:
-                self._add(path)
+                self.add(path)
                 if self._since and _changed_at(path) > self._since:
                     # Written after we began: it may not be what was imported.
                     self._changed = self._changed or path
@@ -54,7 +54,8 @@ class Files:
                 break
         return self._changed
 
-    def _add(self, path: str) -> None:
+    def add(self, path: str) -> None:
+        """A file, there or not, that nothing imported shows."""
         self._seen[path] = _stamp(path)
 
 

@@ -39,6 +39,15 @@ class Kernels:
         self._failures = 0
         self.handed_out = 0
 
+    @staticmethod
+    def configuration() -> list[str]:
+        """Files that a kernel reads when it begins, and that one which is prepared has read."""
+        from IPython.paths import get_ipython_dir
+
+        profile = os.path.join(get_ipython_dir(), "profile_default")
+        names = ("ipython_config", "ipython_kernel_config")
+        return [os.path.join(profile, name + end) for name in names for end in (".py", ".json")]
+
     @property
     def wants_one(self) -> bool:
         """Whether `prepare` has something to do."""

@@ -233,6 +233,8 @@ def main(argv: list[str]) -> None:
         batch_kernel = load("_mlops_batch_kernel", given["batch-kernel"])
         batch_kernel._application()  # noqa: SLF001 - imports what a kernel needs
         standin.kernel_environment()
+        for path in kernels.Kernels.configuration():
+            files.add(path)
         arguments = [batch_kernel._launcher_path(), "-f", "kernel.json"]  # noqa: SLF001 - ours
     preloaded = preloading.Preloaded(arguments)
     for name in filter(None, given.get("preload", "").split(",")):
