@@ -37,6 +37,7 @@ def main() -> None:
         papermill = Papermill(python, folder)
         with Ours(folder) as ours:
             for case in chosen:
+                before = len(rows)
                 if case == "single":
                     rows += cases.single(ours, papermill, folder)
                 elif case == "scheduler":
@@ -52,7 +53,7 @@ def main() -> None:
                     rows += cases.imports(ours)
                 else:
                     parser.error(f"no case {case!r}")
-                for row in rows[-6:]:
+                for row in rows[before:]:
                     print(
                         f"{row.what}: {row.ours} | {row.peer} | {row.ratio} (wanted {row.wanted})"
                     )

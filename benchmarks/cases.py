@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import statistics
 import subprocess
@@ -254,6 +255,9 @@ def drain(ours: Ours) -> None:
 
 def cancel_all(ours: Ours) -> None:
     """End whatever is still queued."""
+    from jupyter_mlops.errors import Conflict
+
     for job in list(ours.client.all_jobs(states=("queued", "starting", "running"), limit=500)):
-        ours.client.cancel(job["id"])
+        with contextlib.suppress(Conflict):  # it has just ended
+            ours.client.cancel(job["id"])
     drain(ours)
