@@ -24,18 +24,18 @@ JOB = "0123456789ab"
 
 def make_job(job_id: str = "0123456789ab", state: str = "running", **fields: Any) -> dict[str, Any]:
     """A job as the API tells it."""
-    spec = {"notebook": "/work/train.ipynb", **fields.pop("spec", {})}
+    spec = {"notebook": "/proj/train.ipynb", **fields.pop("spec", {})}
     job = Job(
         id=job_id,
         name=fields.pop("name", "train"),
         state=state,
         version=fields.pop("version", 1),
         spec=JobSpec(**spec),
-        notebook="/work/train.ipynb",
+        notebook="/proj/train.ipynb",
         notebook_hash="ab" * 32,
         kernel={"name": "python3", "display_name": "Python 3", "language": "python"},
         created_at=fields.pop("created_at", None) or time.time(),
-        outputs=Outputs(**fields.pop("outputs", {"directory": "/work/jobs/train-0123456789ab"})),
+        outputs=Outputs(**fields.pop("outputs", {"directory": "/proj/jobs/train-0123456789ab"})),
         **fields,
     )
     return json.loads(job.model_dump_json())
@@ -83,7 +83,7 @@ class Script:
             request.json({"code": "not_found", "detail": f"No {path}."}, 404)
 
     def _info(self, request: Request) -> None:
-        info = NotebookInfo(notebook="/work/train.ipynb", parameters=self.parameters)
+        info = NotebookInfo(notebook="/proj/train.ipynb", parameters=self.parameters)
         request.json(json.loads(info.model_dump_json()))
 
     def _list(self, request: Request, query: dict[str, list[str]]) -> None:
@@ -114,7 +114,7 @@ class Script:
             if self.html_fails:
                 request.json({"code": "error", "detail": "It can't be rendered."}, 500)
                 return
-            job["outputs"]["html"] = "/work/jobs/train-0123456789ab/train.html"
+            job["outputs"]["html"] = "/proj/jobs/train-0123456789ab/train.html"
             job["tracking"]["synced"] = True
             request.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
         elif what == "/notebook-info":
@@ -149,9 +149,9 @@ class Script:
 def finished(state: str = "succeeded", **fields: Any) -> dict[str, Any]:
     """The last line of a job's events."""
     outputs = {
-        "directory": f"/work/jobs/train-{JOB}",
-        "notebook": f"/work/jobs/train-{JOB}/train.ipynb",
-        "log": f"/work/jobs/train-{JOB}/train.log",
+        "directory": f"/proj/jobs/train-{JOB}",
+        "notebook": f"/proj/jobs/train-{JOB}/train.ipynb",
+        "log": f"/proj/jobs/train-{JOB}/train.log",
     }
     given = {"outputs": outputs, "duration": 2.5, "attempt": 1, **fields}
     return {"type": "job", "job": make_job(JOB, state, **given)}

@@ -48,7 +48,7 @@ def test_run_says_how_it_goes_and_ended(cli: Run, script: Script) -> None:
         "accuracy  0.973333",
         "loss      0.25",
         "experiment train, run f00d",
-        f"/work/jobs/train-{JOB}/train.ipynb",
+        f"/proj/jobs/train-{JOB}/train.ipynb",
         f"jupyter mlops show {JOB}",
         f"jupyter mlops rerun {JOB} -p NAME=VALUE",
     ):
@@ -232,7 +232,7 @@ def test_a_failure_says_what_where_and_what_next(cli: Run, script: Script) -> No
         "28 lines above",
         "    line 39",
         "Mend cell 2.",
-        f"/work/jobs/train-{JOB}/train.log",
+        f"/proj/jobs/train-{JOB}/train.log",
         f"jupyter mlops rerun {JOB} --latest",
     ):
         assert part in ran.stdout

@@ -166,28 +166,26 @@ class EmbeddedStore:
             )
 
 
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=_BUSY_TIMEOUT,
+        check_same_thread=False,
+    )
+
+
 def _read_only(path: Path) -> sqlite3.Connection:
     with _translated(path):
-        connection = sqlite3.connect(
-            f"{path.as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            timeout=_BUSY_TIMEOUT,
-            check_same_thread=False,
-        )
+        connection = _open(path, "ro")
         connection.execute("PRAGMA query_only = ON")
     return connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     with _translated(path):
-        connection = sqlite3.connect(
-            f"{path.as_uri()}?mode=rw",
-            uri=True,
-            isolation_level=None,
-            timeout=_BUSY_TIMEOUT,
-            check_same_thread=False,
-        )
+        connection = _open(path, "rw")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("SELECT count(*) FROM runs WHERE run_uuid = ''").fetchone()

@@ -129,7 +129,7 @@ class MlflowServer:
     def _serve(self) -> None:
         try:
             asyncio.run(self._main())
-        except Exception:
+        except Exception:  # the thread's edge: said in the log, and the daemon goes on
             log.exception("the thread that serves MLflow has ended")
 
     async def _main(self) -> None:

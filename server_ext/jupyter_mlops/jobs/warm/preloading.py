@@ -190,7 +190,7 @@ class _Trial:
         try:
             with as_in_a_kernel(self._argv, self._ask) as namespace:
                 exec(f"import {self._name}", namespace)  # noqa: S102 - checked to be a dotted name
-        except Exception:
+        except Exception:  # a library that asked for the shell may raise whatever it likes
             if not self._asked:
                 raise
         why = (
