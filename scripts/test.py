@@ -1,7 +1,8 @@
 """Runs the lanes of the tests, all of them whatever fails, and adds up what they report.
 
-The last line is the sum: `N passed, N failed, N skipped`. A lane that fails without naming a
-test (a linter, a crash) counts as one failure.
+At the end come the tests that failed, each with the first line of its error, and those that
+passed only at a second try. The last line is the sum: `N passed, N failed, N skipped`. A lane
+that fails without naming a test (a linter, a crash) counts as one failure.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent
 
@@ -29,6 +32,8 @@ class Count:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    #: What failed, or needed a second try: a line each.
+    named: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -45,9 +50,24 @@ class Lane:
     cwd: Path = TOP
 
 
+#: Of an error, what the terminal's colours leave.
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+LINE_MAX = 240
+
+
+def named(test: str, error: str) -> str:
+    """A test and what it failed with, in one line."""
+    lines = [line.strip() for line in COLOURS.sub("", error).splitlines() if line.strip()]
+    return f"{test}: {' | '.join(lines[:3])}"[:LINE_MAX]
+
+
 def pytest_count(report: Path) -> Count:
     """From pytest's JUnit file."""
     count = Count()
+    for case in ET.parse(report).getroot().iter("testcase"):
+        for bad in (*case.iter("failure"), *case.iter("error")):
+            test = f"{case.get('classname')}::{case.get('name')}"
+            count.named.append(named(test, bad.get("message") or bad.text or ""))
     for suite in ET.parse(report).getroot().iter("testsuite"):
         bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         skipped = int(suite.get("skipped", 0))
@@ -60,18 +80,41 @@ def pytest_count(report: Path) -> Count:
 def jest_count(report: Path) -> Count:
     """From `jest --json`; a suite that doesn't load has no tests to fail."""
     found = json.loads(report.read_text())
+    names = []
+    for suite in found["testResults"]:
+        bad = [test for test in suite["assertionResults"] if test["status"] == "failed"]
+        names += [named(test["fullName"], "\n".join(test["failureMessages"])) for test in bad]
+        if suite["status"] == "failed" and not bad:
+            names.append(named(suite["name"], suite["message"]))
     return Count(
+        named=names,
         passed=found["numPassedTests"],
         failed=found["numFailedTests"] + found["numRuntimeErrorTestSuites"],
         skipped=found["numPendingTests"] + found["numTodoTests"],
     )
 
 
+def specs(suites: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every test of Playwright's nested suites."""
+    for suite in suites:
+        yield from suite.get("specs", [])
+        yield from specs(suite.get("suites", []))
+
+
 def playwright_count(report: Path) -> Count:
     """From Playwright's JSON reporter; a test that passed at its second try has passed."""
     found = json.loads(report.read_text())
     stats = found["stats"]
+    names = [named("playwright", error.get("message", "")) for error in found["errors"]]
+    for spec in specs(found["suites"]):
+        for test in spec["tests"]:
+            if test["status"] in ("unexpected", "flaky"):
+                errors = [e for result in test["results"] for e in result["errors"]]
+                said = errors[0].get("message", "") if errors else ""
+                title = f"{test['status']} {spec['file']}:{spec['line']} {spec['title']}"
+                names.append(named(title, said))
     return Count(
+        named=names,
         passed=stats["expected"] + stats["flaky"],
         failed=stats["unexpected"] + len(found["errors"]),
         skipped=stats["skipped"],
@@ -135,6 +178,7 @@ def main() -> int:
     total = Count()
     failing = False
     summary = []
+    names: list[str] = []
     with tempfile.TemporaryDirectory(prefix="jupyter-mlops-reports-") as made:
         reports = Path(made)
         for lane in lanes(reports, fast=fast):
@@ -144,9 +188,10 @@ def main() -> int:
             total.passed += count.passed
             total.failed += count.failed
             total.skipped += count.skipped
+            names += count.named
             said = str(count) if lane.read else ("failed" if code else "passed")
             summary.append(f"{lane.name:<12}{said:<42}{time.monotonic() - started:6.0f} s")
-    print("\n==== summary", *summary, "", total, sep="\n", flush=True)
+    print("\n==== summary", *names, *summary, "", total, sep="\n", flush=True)
     return int(failing)
 
 

@@ -116,7 +116,8 @@ export class Mlops {
     const { jobs } = await this.get<JobList>('jobs?limit=1000');
     for (const job of jobs) {
       if (!['succeeded', 'failed', 'cancelled'].includes(job.state)) {
-        await this.post(`jobs/${job.id}/cancel`);
+        // It may have ended since it was listed, which the answer would say with a 409.
+        await this._page.request.post(this._url(`jobs/${job.id}/cancel`));
         await this.reaches(job.id, 'succeeded', 'failed', 'cancelled');
       }
       await this.delete(job.id);
