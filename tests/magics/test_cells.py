@@ -53,6 +53,7 @@ def test_the_job_is_there_for_every_front_end(kernel: Any) -> None:
 
     cell = kernel.run("%%mlops run\nimport time\ntime.sleep(1)\n", watch=watch)
     assert seen[0] == {JOB, WIDGET, "text/html", "text/plain"}
+    assert [o for o in cell.outputs if JOB not in o.get("data", {})] == []
     (card,) = cell.outputs
     assert set(card["data"]) == {JOB, "text/html", "text/plain"}
     assert card["data"][JOB] == {"id": last_id()}
