@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from . import child, guard, prepared
 from .preloading import Preloaded
@@ -35,18 +35,10 @@ class Kernels:
         self._preloaded = preloaded
         self._inheritance = inheritance
         self._own = own
+        self._ahead = prepared.PreparedKernel.ahead(batch_kernel)
         self._waiting: tuple[int, socket.socket] | None = None
         self._failures = 0
         self.handed_out = 0
-
-    @staticmethod
-    def configuration() -> list[str]:
-        """Files that a kernel reads when it begins, and that one which is prepared has read."""
-        from IPython.paths import get_ipython_dir
-
-        profile = os.path.join(get_ipython_dir(), "profile_default")
-        names = ("ipython_config", "ipython_kernel_config")
-        return [os.path.join(profile, name + end) for name in names for end in (".py", ".json")]
 
     @property
     def wants_one(self) -> bool:
@@ -140,6 +132,10 @@ class Kernels:
     def _become(self, request: dict[str, Any]) -> None:
         with self._kernel_process():
             child.fresh_process()
+            if prepared.PreparedKernel.fits(request["argv"]):
+                kernel = self._open()
+                self._launch(kernel, request)
+            prepared.forget()
             self._inheritance.hand_on(request["cwd"], request["env"])
             child.forget_modules(self._own)
             self._batch_kernel.launch(request["argv"])
@@ -147,18 +143,26 @@ class Kernels:
     def _wait_and_become(self, requests: int) -> None:
         with self._kernel_process():
             child.fresh_process(keep=(requests,))
-            kernel = prepared.PreparedKernel(self._batch_kernel)
+            kernel = self._open()
             with open(requests, "rb") as pipe:
                 line = pipe.read()
             if not line:
                 os._exit(0)  # nobody has come, and the parent has gone
             request = json.loads(line)
             kernel.output_to(request["log"])
-            child.forget_modules(self._own)
-            kernel.launch(
-                request["argv"],
-                lambda: self._inheritance.hand_on(request["cwd"], request["env"]),
-            )
+            self._launch(kernel, request)
+
+    def _open(self) -> prepared.PreparedKernel:
+        kernel = self._ahead or prepared.PreparedKernel(self._batch_kernel)
+        kernel.open()
+        return kernel
+
+    def _launch(self, kernel: prepared.PreparedKernel, request: dict[str, Any]) -> NoReturn:
+        child.forget_modules(self._own)
+        kernel.launch(
+            request["argv"],
+            lambda: self._inheritance.hand_on(request["cwd"], request["env"]),
+        )
 
 
 def fork(become: Callable[[], int]) -> int:

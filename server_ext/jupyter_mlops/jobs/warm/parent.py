@@ -36,14 +36,22 @@ if __name__ == "__main__":
 #: What our own modules are called here.
 _PACKAGE = "_mlops_warm"
 if TYPE_CHECKING:
-    from . import child, freshness, guard, kernels, preloading, standin
+    from . import child, freshness, guard, kernels, preloading, prepared, standin
 else:
     # Found by their place: in the kernelspec's interpreter there is no package around them.
     sys.modules[_PACKAGE] = types.ModuleType(_PACKAGE)
     sys.modules[_PACKAGE].__path__ = [_HERE]
-    child, freshness, guard, kernels, preloading, standin = (
+    child, freshness, guard, kernels, preloading, prepared, standin = (
         importlib.import_module(f"{_PACKAGE}.{name}")
-        for name in ("child", "freshness", "guard", "kernels", "preloading", "standin")
+        for name in (
+            "child",
+            "freshness",
+            "guard",
+            "kernels",
+            "preloading",
+            "prepared",
+            "standin",
+        )
     )
 
 #: Longest request, in bytes: an environment and a few paths.
@@ -233,7 +241,7 @@ def main(argv: list[str]) -> None:
         batch_kernel = load("_mlops_batch_kernel", given["batch-kernel"])
         batch_kernel._application()  # noqa: SLF001 - imports what a kernel needs
         standin.kernel_environment()
-        for path in kernels.Kernels.configuration():
+        for path in prepared.configuration():
             files.add(path)
         arguments = [batch_kernel._launcher_path(), "-f", "kernel.json"]  # noqa: SLF001 - ours
     preloaded = preloading.Preloaded(arguments)
