@@ -178,15 +178,15 @@ class Client(Caller):
                     yield piece
             except (BrokenOff, Busy) as error:
                 why = error
+            if why is None and _log_is_whole(self.job(job_id), attempt):
+                return
+            # It broke off, or ended although the job hasn't: the daemon has gone, or is about to.
             failures += 1
             if failures > _RECONNECTIONS:
                 raise self._gives_up(job_id) from why
-            if why is not None:
-                time.sleep(0.1 * 2**failures)
-                self.ensure_daemon()
+            time.sleep(0.1 * 2**failures)
+            self.ensure_daemon()
             job = self.job(job_id)
-            if why is None and _log_is_whole(job, attempt):
-                return
             if attempt is None and number and job["attempt"] != number:
                 # It went on to another attempt meanwhile: that one's log from its beginning.
                 yield f"--- attempt {job['attempt']} ---\n".encode()

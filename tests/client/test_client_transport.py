@@ -477,6 +477,25 @@ def test_following_a_log_outlives_the_daemon(serve: Serve) -> None:
     assert queries(server) == ["follow=true", "offset=6&follow=true", "offset=8&follow=true"]
 
 
+def test_following_a_log_while_the_daemon_leaves(serve: Serve) -> None:
+    """A daemon that is on its way out ends every log at once: that is waited out."""
+    running, ended = with_attempts("running", "running"), with_attempts("failed", "failed")
+    gone_at = time.monotonic() + 0.5
+
+    def answer(request: Request) -> None:
+        leaving = time.monotonic() < gone_at
+        if not request.path.endswith("/log"):
+            request.json(running if leaving else ended)
+            return
+        request.begin_stream()
+        if not leaving:
+            request.chunk(b"all of it\n")
+        request.chunk(b"")
+
+    serve(answer)
+    assert b"".join(client().follow_log(JOB)) == b"all of it\n"
+
+
 def test_following_a_log_into_the_next_attempt(serve: Serve) -> None:
     """An attempt that began meanwhile is read from its beginning, and that is said."""
     jobs = [
