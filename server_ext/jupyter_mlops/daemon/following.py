@@ -28,6 +28,7 @@ async def follow_events(
     number = attempt
     while True:
         if number:
+            await _seen_here(service, job_id, number)
             async for lines in _attempt_events(service, job_id, number, after, follow=follow):
                 yield lines
         if not follow:
@@ -54,6 +55,7 @@ async def follow_log(
     number = attempt
     while True:
         if number:
+            await _seen_here(service, job_id, number)
             async for piece in _attempt_log(service, job_id, number, offset, follow=follow):
                 yield piece
         if not follow or (number and not onward):
@@ -71,6 +73,16 @@ async def follow_log(
 
 class _LeavingError(Exception):
     """The daemon leaves."""
+
+
+async def _seen_here(service: Service, job_id: str, number: int) -> None:
+    """Wait until an attempt that the store has is one that the dispatcher knows.
+
+    Whoever asks the store can be faster than the news of its change: an attempt without a feed
+    would be taken for one that is over.
+    """
+    while service.dispatcher.has_yet_to_see(job_id, number) and not service.leaving.is_set():
+        await service.dispatcher.changed(job_id)
 
 
 async def _next_attempt(service: Service, job_id: str, number: int) -> tuple[bool, int]:

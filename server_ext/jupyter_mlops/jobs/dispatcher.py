@@ -162,6 +162,11 @@ class Dispatcher:
             return None
         return entry.feed
 
+    def has_yet_to_see(self, job_id: str, attempt: int) -> bool:
+        """Whether an attempt, which the store may have already, is still to come here."""
+        entry = self._entries.get(job_id)
+        return entry is not None and entry.stored.record.attempt < attempt
+
     async def changed(self, job_id: str) -> None:
         """Return at the next durable change of a job; at once when it has ended."""
         entry = self._entries.get(job_id)
