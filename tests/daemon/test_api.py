@@ -297,6 +297,36 @@ def test_a_notebook_as_content_runs_without_a_file(served, tmp_path: Path) -> No
     served(story)
 
 
+def test_a_cell_has_no_later_version(served, make_notebook) -> None:
+    """The notebook that the cell stood in is another one: it isn't run in the cell's place."""
+    notebook = make_notebook("print('the whole notebook')")
+    content = json.loads(make_notebook("print('the cell')", name="cell.ipynb").read_text())
+
+    async def story(served: Served) -> None:
+        spec = {"notebook": str(notebook), "tags": {"mlops.source": "cell"}}
+        answer = await served.ask("POST", "/jobs", json={"spec": spec, "content": content})
+        assert answer.status_code == 201, answer.text
+        again = f"/jobs/{answer.json()['id']}/rerun"
+        refused = await served.ask("POST", again, json={"latest": True})
+        assert "was a cell" in problem(refused, 422, "invalid_input")["detail"]
+        assert (await served.ask("POST", again)).status_code == 201
+
+    served(story)
+
+
+def test_a_rerun_of_the_latest_notebook_says_whose_it_is(served, make_notebook) -> None:
+    """As one of the snapshot does."""
+    notebook = make_notebook("print(1)")
+
+    async def story(served: Served) -> None:
+        first = await served.submit(notebook)
+        answer = await served.ask("POST", f"/jobs/{first['id']}/rerun", json={"latest": True})
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["rerun_of"] == first["id"]
+
+    served(story)
+
+
 def test_inspect_tells_what_a_form_needs(served, make_notebook, tmp_path: Path) -> None:
     """Parameters, kernel and problems; a missing notebook is told as such."""
     notebook = make_notebook("1", parameters="lr: float = 0.1  # learning rate")

@@ -24,7 +24,7 @@ from jupyter_mlops.client import Client
 from jupyter_mlops.errors import InvalidInput, MlopsError, NotFound
 from jupyter_mlops.magics.cards import REDRAW, Card, card_for
 from jupyter_mlops.magics.outputs import Outputs
-from jupyter_mlops.magics.page import CELL, CELL_TAG, TERMINAL_STATES, was_cell
+from jupyter_mlops.magics.page import TERMINAL_STATES
 from jupyter_mlops.magics.told import Detached, JobFailed
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run_cell(session: Session, given: Given, console: Console, cell: str | None)
     problems.check(given)
     spec["parameters"] = parameters.resolve(given, problems)
     spec.setdefault("name", _title(notebook.stem, source))
-    spec["tags"] = spec.get("tags", {}) | {CELL_TAG: CELL}
+    spec["tags"] = spec.get("tags", {}) | {render.CELL_TAG: render.CELL}
     names = names_of(given.many("with"))
     values = taken_along(names, session.user_ns)
     hidden = session.shell.user_ns_hidden
@@ -105,22 +105,17 @@ def rerun(session: Session, given: Given, console: Console, _cell: str | None) -
     client = Client()
     with _Submitting():
         job_id = resolve(client, given.positional[0])
-        if changes.get("latest") and was_cell(client.job(job_id)):
-            raise InvalidInput(
-                f"The job {job_id} was a cell: there is no later notebook of it.",
-                hint="Leave --latest out, or run the cell again.",
-            )
         declaring = notebook_of_rerun(client, job_id, changes)
         changes["parameters"] = parameters.resolve(given, problems, declaring)
         job = client.rerun(job_id, changes)
-    _accepted(session, given, console, client, job, outputs=was_cell(job))
+    _accepted(session, given, console, client, job, outputs=render.was_cell(job))
 
 
 def attach(session: Session, given: Given, console: Console, _cell: str | None) -> None:
     """Follow a job that was submitted before; what it showed is shown again."""
     client = Client()
     job = client.job(resolve(client, given.positional[0]))
-    _follow(session, given, console, client, job, outputs=was_cell(job))
+    _follow(session, given, console, client, job, outputs=render.was_cell(job))
 
 
 def last_job(session: Session) -> str:

@@ -18,8 +18,6 @@ from jupyter_mlops.magics.console import spoken, words
 #: Rendered by the labextension (labextension/src/widgets/jobOutput.tsx).
 JOB_MIME_TYPE = "application/vnd.jupyter-mlops.job+json"
 TERMINAL_STATES = ("succeeded", "failed", "cancelled")
-#: Tag of a job that was a cell: its outputs belong to the cell that follows it.
-CELL_TAG, CELL = "mlops.source", "cell"
 
 _COLOURS = {
     "succeeded": "var(--jp-success-color1, #2e7d32)",
@@ -41,11 +39,6 @@ def bundle(view: View) -> dict[str, Any]:
         "text/html": html(view),
         "text/plain": text(view),
     }
-
-
-def was_cell(job: dict[str, Any]) -> bool:
-    """Whether a job was a cell rather than a notebook."""
-    return bool(job["spec"].get("tags", {}).get(CELL_TAG) == CELL)
 
 
 def state_line(view: View) -> str:
@@ -76,11 +69,7 @@ def text(view: View) -> str:
     """A job as text."""
     job = view.job
     if view.state in TERMINAL_STATES:
-        said = words(lambda console: render.ending(console, job))
-        if was_cell(job):
-            # There is no file that a cell could be taken from again.
-            said = "\n".join(line for line in said.split("\n") if " --latest " not in line)
-        return clean(said)
+        return clean(words(lambda console: render.ending(console, job)))
     lines = [f"{view.name}  {job['id']}", f"  {state_line(view)}"]
     if view.last_output:
         lines.append(f"  {view.last_output}")

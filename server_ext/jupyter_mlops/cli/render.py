@@ -17,8 +17,15 @@ _STATE_STYLES = {
     "running": "cyan",
     "starting": "cyan",
 }
+#: Tag of a job that was a cell (`%%mlops run`).
+CELL_TAG, CELL = "mlops.source", "cell"
 _TRACEBACK_LINES = 12
 _METRICS_MAX = 20
+
+
+def was_cell(job: Job) -> bool:
+    """Whether a job was a cell rather than a notebook."""
+    return bool(job["spec"].get("tags", {}).get(CELL_TAG) == CELL)
 
 
 def duration(seconds: float | None) -> str:
@@ -169,6 +176,9 @@ def next_steps(console: Console, job: Job, *, shown: bool = False) -> str:
     ]
     if shown:
         steps = [step for step in steps if not step[0].startswith("jupyter mlops show ")]
+    if was_cell(job):
+        # There is no file that a cell could be taken from again.
+        steps = [step for step in steps if not step[0].endswith(" --latest")]
     columns = max(len(command) for command, _ in steps)
     return "\n".join(f"{console.paint(pad(c, columns), 'bold')}  {what}" for c, what in steps)
 

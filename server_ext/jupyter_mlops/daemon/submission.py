@@ -14,6 +14,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,10 +33,16 @@ from jupyter_mlops.jobs.store_rows import NewJob, OutputPaths, Preload
 _STEM_BYTES = 200
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NAME_MOST = 250
+#: Tag of a job that was a cell (`%%mlops run`): `spec.notebook` is where the cell stood.
+_SOURCE_TAG, _CELL = "mlops.source", "cell"
 
 
 async def submit(
-    service: Service, submission: Submission, key: str | None, rules: PathRules
+    service: Service,
+    submission: Submission,
+    key: str | None,
+    rules: PathRules,
+    rerun_of: str | None = None,
 ) -> tuple[Job, bool]:
     """Make the job; False: the idempotency key had already made it.
 
@@ -49,7 +56,8 @@ async def submit(
         if found[1] != digest:
             raise idempotency_conflict(found[0].job.id)
         return service.dispatcher.view(found[0]), False
-    new, files = await _prepare(service, submission, rules, key, digest)
+    new, files = await _prepare(service, submission, rules)
+    new = replace(new, idempotency_key=key, idempotency_body=digest, rerun_of=rerun_of)
     job, created = await service.dispatcher.submit(new, files)
     if created and new.git_commit is not None:
         # Asking git may take long, so nobody waits for it.
@@ -72,8 +80,14 @@ async def rerun(service: Service, job: Job, changes: SpecChanges, rules: PathRul
     """
     spec = _changed(job.spec, changes)
     if changes.latest:
+        if spec.tags.get(_SOURCE_TAG) == _CELL:
+            raise InvalidInput(
+                f"The job {job.id} was a cell: there is no later notebook of it.",
+                hint="Leave --latest out, or run the cell again.",
+                problems=[{"where": "latest", "message": "the job was a cell"}],
+            )
         spec = spec.model_copy(update={"notebook": job.notebook})
-        job_made, _ = await submit(service, Submission(spec=spec), None, rules)
+        job_made, _ = await submit(service, Submission(spec=spec), None, rules, rerun_of=job.id)
         return job_made
     stored = await service.store.get(job.id)
     files = await service.store.snapshot_files(job.id)
@@ -146,11 +160,7 @@ class _Problems:
 
 
 async def _prepare(
-    service: Service,
-    submission: Submission,
-    rules: PathRules,
-    key: str | None,
-    digest: str | None,
+    service: Service, submission: Submission, rules: PathRules
 ) -> tuple[NewJob, Mapping[str, bytes]]:
     spec = submission.spec
     problems = _Problems()
@@ -194,8 +204,6 @@ async def _prepare(
         git_commit=made.git_commit,
         git_dirty=made.git_dirty,
         warnings=tuple(warnings),
-        idempotency_key=key,
-        idempotency_body=digest,
     )
     return new, made.files()
 

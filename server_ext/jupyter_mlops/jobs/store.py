@@ -8,7 +8,6 @@ high bits, so that numbers given out for progress, which isn't stored, never com
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import json
 import sqlite3
@@ -107,10 +106,7 @@ class Store:
                 f"There is no space left for the store {self.file.path}; nothing was accepted.",
                 hint="Free some space; then it works again without a restart.",
             )
-        blobs = {
-            path: (hashlib.sha256(content).hexdigest(), content) for path, content in files.items()
-        }
-        return await self._writer.run(lambda transaction: changes.submit(transaction, new, blobs))
+        return await self._writer.run(lambda transaction: changes.submit(transaction, new, files))
 
     async def apply(self, job_id: str, event: Event, last: LastSeen | None = None) -> Applied:
         """Let `event` happen to the job; without instructions and change when it came too late.

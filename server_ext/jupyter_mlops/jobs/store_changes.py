@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -59,9 +60,9 @@ def next_generation(connection: sqlite3.Connection) -> int:
 
 
 def submit(
-    transaction: Transaction, new: NewJob, blobs: Mapping[str, tuple[str, bytes]]
+    transaction: Transaction, new: NewJob, files: Mapping[str, bytes]
 ) -> tuple[StoredJob, bool]:
-    """See `Store.submit`; `blobs` are path → (sha256, content)."""
+    """See `Store.submit`."""
     if new.idempotency_key is not None:
         row = transaction.execute(
             "SELECT id, idempotency_body FROM jobs WHERE idempotency_key = ?",
@@ -78,7 +79,8 @@ def submit(
         f" VALUES ({', '.join('?' * len(row_values))})",
         tuple(row_values.values()),
     )
-    for path, (digest, content) in blobs.items():
+    for path, content in files.items():
+        digest = hashlib.sha256(content).hexdigest()
         transaction.execute(
             "INSERT INTO blobs VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING",
             (digest, len(content), content),
