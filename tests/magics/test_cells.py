@@ -198,6 +198,34 @@ def test_a_restarted_kernel_loses_nothing(start_kernel: Callable[..., Any]) -> N
     assert second.run("%mlops attach").text() == "done\n"
 
 
+def test_a_later_attempt_is_attached_to(kernel: Any, tmp_path: Path) -> None:
+    """What it shows comes once, also when the daemon is started anew meanwhile."""
+    go_on = tmp_path / "go on"
+    source = (
+        "%%mlops run --detach --retries 1\n"
+        "import os, time\n"
+        "assert os.environ['MLOPS_ATTEMPT'] == '2'\n"
+        "print('first', flush=True)\n"
+        f"while not os.path.exists({str(go_on)!r}):\n"
+        "    time.sleep(0.02)\n"
+        "print('second')\n"
+    )
+    detached = kernel.run(source)
+    kernel.later(detached, lambda _: Client().job(last_id())["last_output"] == "first")
+    stopped = []
+
+    def watch(cell: Any) -> None:
+        if cell.text() == "first\n" and not stopped:
+            stopped.append(Client().stop_daemon())
+            go_on.touch()
+
+    cell = kernel.run("%mlops attach", watch=watch)
+    assert stopped == [True]
+    assert cell.status == "ok", cell.error
+    assert cell.text() == "first\nsecond\n"
+    assert cell.text("stderr") == ""
+
+
 def test_detached_it_goes_on_behind(kernel: Any) -> None:
     """The cell is done at once; its display is live to the end, and then needs no kernel."""
     cell = kernel.run("%%mlops run --detach\nimport time\ntime.sleep(0.5)\nprint('unseen')")

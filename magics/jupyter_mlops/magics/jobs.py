@@ -257,7 +257,8 @@ def _follow(
 def _watch(client: Client, view: View, card: Card, outputs: Outputs | None, seen: list[int]) -> Job:
     """Follow the events; `seen` holds the number of the last one."""
     read_at = time.monotonic()
-    for event in client.follow(view.job["id"], after=seen[0], tick=REDRAW):
+    attempt = view.attempt or (1 if seen[0] else None)
+    for event in client.follow(view.job["id"], after=seen[0], attempt=attempt, tick=REDRAW):
         if event is None:
             if view.waiting and time.monotonic() - read_at >= _REFRESH:
                 view.refresh(client.job(view.job["id"]))
