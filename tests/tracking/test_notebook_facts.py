@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -55,6 +56,22 @@ def test_given_parameters_win() -> None:
 def test_the_experiment_is_the_one_that_the_notebook_names(source: str, expected: str) -> None:
     """A notebook that says where its runs belong has its job's run there as well."""
     assert facts(source)[1] == expected
+
+
+def test_large_notebooks_are_not_kept() -> None:
+    """What they say is remembered, not they themselves: a daemon lives for weeks."""
+    found = Facts()
+    text = "x" * 2**20
+    tracemalloc.start()
+    try:
+        for number in range(16):
+            raw = json.dumps(notebook(f"# {number} {text}", parameters="lr = 0.1")).encode()
+            job = a_job(notebook_hash=f"{number:064x}")
+            assert found.parameters(job, raw) == {"lr": 0.1}
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 * 2**20
 
 
 def test_the_experiment_may_be_named_by_a_parameter() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from jupyter_mlops.converters.parameters import PARAMETERS_TAG, declared_in
 from jupyter_mlops.jobs.model import Job
 
 _EXPERIMENT_VARIABLE = "MLFLOW_EXPERIMENT_NAME"
+#: Of so many notebooks.
+_REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,19 @@ class Said:
 
 
 class Facts:
-    """Reads snapshots; the last few are remembered, since sweeps submit one notebook many times."""
+    """Reads snapshots; what the last few said is remembered, since sweeps submit one notebook many
+    times. Any thread may ask.
+    """
 
     def __init__(self) -> None:
-        self._read = lru_cache(maxsize=64)(_read)
+        #: By the notebook's hash: notebooks themselves may be large.
+        self._said: OrderedDict[tuple[str, str], Said] = OrderedDict()
 
     def parameters(self, job: Job, raw: bytes) -> dict[str, Any]:
         """Declared defaults, overridden by what the job was given. An expression stands as it is
         written.
         """
-        said = self._read(raw, job.kernel.language)
+        said = self._of(job, raw)
         values = {one.name: one.default if one.literal else one.default_source
                   for one in said.declared}  # fmt: skip
         return values | dict(job.spec.parameters)
@@ -54,7 +59,7 @@ class Facts:
             return job.spec.experiment
         if given := job.spec.env.get(_EXPERIMENT_VARIABLE):
             return given
-        said = self._read(raw, job.kernel.language)
+        said = self._of(job, raw)
         if said.experiment:
             return said.experiment
         if said.experiment_variable:
@@ -62,6 +67,17 @@ class Facts:
             if isinstance(value, str) and value:
                 return value
         return inherited.get(_EXPERIMENT_VARIABLE) or notebook_name(job)
+
+    def _of(self, job: Job, raw: bytes) -> Said:
+        key = (job.notebook_hash, job.kernel.language)
+        found = self._said.get(key)
+        if found is None:
+            found = _read(raw, job.kernel.language)
+            if raw:  # a job that was deleted meanwhile has none any more
+                self._said[key] = found
+                if len(self._said) > _REMEMBERED:
+                    self._said.popitem(last=False)
+        return found
 
 
 def notebook_name(job: Job) -> str:
