@@ -92,8 +92,9 @@ def test_what_the_person_chose_for_the_job_goes_first() -> None:
     given = a_job(spec={"env": {"MLFLOW_EXPERIMENT_NAME": "given"}})
     assert found.experiment(given, raw, variable) == "given"
     assert found.experiment(a_job(), raw, variable) == "said"
-    assert found.experiment(a_job(), plain, variable) == "inherited"
-    assert found.experiment(a_job(), plain, {}) == "work"
+    other = a_job(notebook_hash="1" * 64)
+    assert found.experiment(other, plain, variable) == "inherited"
+    assert found.experiment(other, plain, {}) == "work"
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"cells": 3}', b"\xff", b"[" * 100_000])
