@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from jupyter_mlops import paths
 from jupyter_mlops.errors import Busy, StoreUnusable
 from jupyter_mlops.jobs.model import Failure, State
-from jupyter_mlops.tracking import sql
+from jupyter_mlops.tracking import embedded_store, sql
 from jupyter_mlops.tracking.embedded_store import EmbeddedStore
 from jupyter_mlops.tracking.run_record import RunRecord, RunStatus, parameters, record_of
 
@@ -254,6 +255,24 @@ def test_f40_a_locked_store_is_busy_and_works_again(
     other.execute("COMMIT")
     other.close()
     assert store.submit(lambda db: 1).result(20) == 1
+
+
+def test_nobody_who_stops_waiting_takes_the_others_along(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the very moment either at which the answer is there."""
+
+    class Cancelled(Future[Any]):
+        """Cancelled by who waits, just before it gets its result."""
+
+        def set_result(self, result: Any) -> None:
+            self.cancel()
+            super().set_result(result)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(embedded_store, "Future", Cancelled)
+        store.submit(lambda _: 1)
+    assert store.submit(lambda _: 2).result(timeout=30) == 2
 
 
 def test_f25_a_store_that_was_moved_away_is_noticed(store: EmbeddedStore) -> None:

@@ -127,8 +127,8 @@ class EmbeddedStore:
                 log.exception("the MLflow store failed")
             results = [(task, None, error) for task in batch]
         for task, result, problem in results:
-            if task.future.cancelled():
-                continue
+            if not task.future.set_running_or_notify_cancel():
+                continue  # from here on nobody can cancel it
             if problem is None:
                 task.future.set_result(result)
             else:
