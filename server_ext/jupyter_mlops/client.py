@@ -178,7 +178,7 @@ class Client(Caller):
                     yield piece
             except (BrokenOff, Busy) as error:
                 why = error
-            if why is None and _log_is_whole(self.job(job_id), attempt):
+            if why is None and log_is_whole(self.job(job_id), attempt):
                 return
             # It broke off, or ended although the job hasn't: the daemon has gone, or is about to.
             failures += 1
@@ -278,7 +278,7 @@ class Client(Caller):
         yield from self._lines(f"/jobs/{_segment(job_id)}/events", query, tick)
 
 
-def _log_is_whole(job: Json, attempt: int | None) -> bool:
+def log_is_whole(job: Json, attempt: int | None) -> bool:
     """Whether nothing can come any more to the log of a job, or of one of its attempts."""
     states = [a["state"] for a in job["attempts"] if attempt in (None, a["number"])]
     ended = all(state in _ENDED for state in states)

@@ -141,7 +141,7 @@ def test_a_log_comes_as_text(serve: Serve, page: Open) -> None:
                 time.sleep(0.001)
             request.chunk(b"")
         else:
-            request.json({"state": "succeeded"})
+            request.json({"state": "succeeded", "attempts": []})
 
     serve(answer)
     tab = page()
@@ -167,7 +167,7 @@ def test_a_daemon_that_leaves_ends_nothing(
 
     def answer(request: Request) -> None:
         if request.path == f"/api/v1/jobs/{JOB}":
-            request.json({"state": "running"})
+            request.json({"state": "running", "attempts": []})
         else:
             lines(*([first] if first else []))(request)
 
@@ -176,6 +176,26 @@ def test_a_daemon_that_leaves_ends_nothing(
     tab.open("a", path)
     last = tab.until("a")[-1]
     assert last["error"]["code"] == "daemon_gone"
+
+
+def test_the_log_of_an_earlier_attempt_ends(serve: Serve, page: Open) -> None:
+    """With that attempt, though the job goes on: nothing is left to open again."""
+    attempts = [{"number": 1, "state": "failed"}, {"number": 2, "state": "running"}]
+
+    def answer(request: Request) -> None:
+        if request.path.endswith("/log"):
+            request.begin_stream()
+            request.chunk(b"first try\n")
+            request.chunk(b"")
+        else:
+            request.json({"state": "running", "attempts": attempts})
+
+    serve(answer)
+    tab = page()
+    tab.open("log", f"/api/v1/jobs/{JOB}/log?attempt=1&follow=true")
+    assert tab.until("log") == [{"data": "first try\n"}, {"end": True}]
+    tab.open("log", f"/api/v1/jobs/{JOB}/log?attempt=2&follow=true")
+    assert tab.until("log")[-1]["error"]["code"] == "daemon_gone"
 
 
 def test_a_stream_that_breaks_off(serve: Serve, page: Open) -> None:

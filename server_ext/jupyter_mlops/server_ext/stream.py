@@ -23,6 +23,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from jupyter_mlops.client import log_is_whole
 from jupyter_mlops.errors import Conflict, MlopsError
 from jupyter_mlops.server_ext.addresses import api_target
 from jupyter_mlops.server_ext.base import AUTH_RESOURCE, UPSTREAM, authorized, root_header
@@ -46,6 +47,7 @@ _MESSAGE_MAX = 64 * 1024
 _LINE_MAX = 160 * 2**20
 _ID = re.compile(r"[\x21-\x7e]{1,64}")
 _FOLLOWED = re.compile(r"/api/v1/(?:events|jobs/([0-9a-f]{12})/(events|log))")
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,3}")
 _TRUE = ("1", "true", "on", "yes")
 
 
@@ -173,7 +175,10 @@ class Subscription:
         if found is None:
             raise BadAddress("This address can't be followed.", hint="Ask for it by a plain GET.")
         self._job, self._what = found[1], found[2] or "all"
-        self._follows = (parse_qs(query).get("follow") or [""])[-1].lower() in _TRUE
+        asked = parse_qs(query)
+        self._follows = (asked.get("follow") or [""])[-1].lower() in _TRUE
+        attempt = (asked.get("attempt") or [""])[-1]
+        self._attempt = int(attempt) if _ATTEMPT.fullmatch(attempt) else None
 
     async def run(self) -> None:
         """Pass lines on until there are no more, and say how it ended."""
@@ -242,14 +247,14 @@ class Subscription:
         exchange = await self._ask(f"/api/v1/jobs/{self._job}")
         try:
             head = await exchange.head()
-            if head.status_code == 404:
-                return True
+            if head.status_code != 200:
+                return head.status_code == 404
             job = json.loads(await exchange.read(64 * 2**20))
         except (Unanswered, ValueError):
             return False
         finally:
             exchange.close()
-        return isinstance(job, dict) and job.get("state") in ("succeeded", "failed", "cancelled")
+        return log_is_whole(job, self._attempt)
 
 
 def _type(line: str) -> Any:
