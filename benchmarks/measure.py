@@ -8,7 +8,7 @@ import random
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,10 +100,3 @@ class Memory:
                 total += getattr(full, "pss", 0) or full.uss
         self.peak = max(self.peak, total)
         return total
-
-
-@contextlib.contextmanager
-def stopwatch() -> Iterator[Callable[[], float]]:
-    """Yields a function that gives the seconds since the start."""
-    start = time.perf_counter()
-    yield lambda: time.perf_counter() - start

@@ -140,10 +140,6 @@ class Client(Caller):
         """The `NotebookInfo` of a job's own snapshot."""
         return self._json("GET", f"/jobs/{_segment(job_id)}/notebook-info")
 
-    def job_spec_schema(self) -> Json:
-        """The JSON Schema of a job's spec."""
-        return self._json("GET", "/job-spec.json")
-
     # -- streams -----------------------------------------------------------------------------
 
     def log(

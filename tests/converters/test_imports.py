@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from jupyter_mlops.converters.cellcode import parsed, python_source
-from jupyter_mlops.converters.imports import found_in, import_plan, top_level_imports
-from jupyter_mlops.converters.notebook import check_notebook
+from jupyter_mlops.converters.imports import found_in, import_plan
 
 
 @pytest.mark.parametrize(
@@ -50,9 +49,9 @@ from jupyter_mlops.converters.notebook import check_notebook
         ("await x\nimport a", ["a"]),
     ],
 )
-def test_top_level_imports(notebook_of, source, expected):
+def test_top_level_imports(source, expected):
     """Dotted names in order, only what certainly runs, IPython's syntax passed over."""
-    assert top_level_imports(check_notebook(notebook_of(source))) == expected
+    assert list(import_plan([source]).preload) == expected
 
 
 @pytest.mark.parametrize(

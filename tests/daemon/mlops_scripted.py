@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops import paths
-from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.errors import MlopsError, NotFound
 from jupyter_mlops.jobs.capacity import Amount
 from jupyter_mlops.jobs.dispatcher import Dispatcher
 from jupyter_mlops.jobs.hub import Hub
 from jupyter_mlops.jobs.model import Job, JobSpec, Kernel, Outputs, Resources
 from jupyter_mlops.jobs.order import AttemptOrder
-from jupyter_mlops.jobs.recording import NullRecorder, RunReference
+from jupyter_mlops.jobs.recording import RunReference
 from jupyter_mlops.jobs.store import Store
 from jupyter_mlops.jobs.store_rows import NewJob, OutputPaths, Preload
 from jupyter_mlops.settings import Settings
@@ -117,7 +117,7 @@ class Troupe:
         """Nothing to let go."""
 
 
-class Notes(NullRecorder):
+class Notes:
     """A recorder that only notes what it was told."""
 
     def __init__(self) -> None:
@@ -135,6 +135,10 @@ class Notes(NullRecorder):
     async def forget(self, job_id: str) -> None:
         """Note it."""
         self.forgotten.append(job_id)
+
+    async def html(self, job: Job) -> Path:
+        """Nothing is rendered here."""
+        raise NotFound(f"There is no HTML of {job.id}.")
 
 
 @dataclass(eq=False)

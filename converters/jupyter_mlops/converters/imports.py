@@ -1,7 +1,6 @@
 """What the code of a notebook imports, read without running it.
 
     import_plan(sources)          # ImportPlan: what a warm parent may preload, and what it mustn't
-    top_level_imports(notebook)   # the first of these, as a list
     found_in(source)              # Found: everything that one cell or module imports
 
 A warm kernel has to behave like a fresh one. So only imports that a fresh kernel would certainly
@@ -19,7 +18,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from jupyter_mlops.converters.cellcode import python_tree
-from jupyter_mlops.converters.notebook import Notebook, code_cells
 
 #: Sources up to this length (characters) are remembered with what was found in them.
 _REMEMBERED = 32_768
@@ -72,11 +70,6 @@ class ImportPlan:
     #: Imported by the notebook only after it changed the environment, `sys.path` or the packages:
     #: a process in which one of these is already loaded doesn't behave like a fresh one.
     held_back: tuple[str, ...] = ()
-
-
-def top_level_imports(notebook: Notebook) -> list[str]:
-    """What the cells of a Python notebook import at their top level, without what is held back."""
-    return list(import_plan(source for _, source in code_cells(notebook)).preload)
 
 
 def import_plan(sources: Iterable[str]) -> ImportPlan:

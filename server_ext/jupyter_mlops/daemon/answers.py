@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -16,7 +15,6 @@ from jupyter_mlops.errors import NotFound
 from jupyter_mlops.jobs.model import JOB_ID, ContentsPaths, Job
 
 NDJSON = "application/x-ndjson"
-_ATTEMPT = re.compile(r"[1-9][0-9]{0,3}")
 
 
 class Problem(BaseModel):

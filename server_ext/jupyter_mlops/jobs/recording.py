@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from jupyter_mlops.errors import NotFound
 from jupyter_mlops.jobs.model import Job
 
 
@@ -42,21 +41,3 @@ class Recorder(Protocol):
         Raises:
             NotFound: there is no executed notebook yet.
         """
-
-
-class NullRecorder:
-    """Records nothing."""
-
-    async def begin(self, job: Job, attempt: int) -> RunReference:  # noqa: ARG002 - the protocol
-        """No run."""
-        return RunReference()
-
-    def changed(self, job_id: str) -> None:
-        """Nothing to sync."""
-
-    async def forget(self, job_id: str) -> None:
-        """Nothing to forget."""
-
-    async def html(self, job: Job) -> Path:  # noqa: ARG002 - the protocol
-        """Nothing rendered."""
-        raise NotFound("There is no HTML of this job.")

@@ -41,14 +41,6 @@ class Schedule:
         self._due[job_id] = min(due, self._due.get(job_id, due))
         self._wake.set()
 
-    def hurry(self) -> None:
-        """Try at once whatever waits after a failure: things have changed."""
-        now = asyncio.get_running_loop().time()
-        for job_id in self._failures:
-            if job_id in self._due:
-                self._due[job_id] = now
-        self._wake.set()
-
     @contextlib.asynccontextmanager
     async def lock(self, job_id: str) -> AsyncIterator[None]:
         """Keep everybody else from this job's run."""
