@@ -252,6 +252,38 @@ def test_the_buttons_click_cancels(kernel: Any) -> None:
     assert Client().job(last_id())["state"] == "cancelled"
 
 
+def test_a_click_that_cant_be_heard_is_told(start_kernel: Callable[..., Any]) -> None:
+    """With the daemon out of reach the card says so; nothing else is shown for it."""
+    kernel = start_kernel()
+    cell = kernel.run("%%mlops run --detach\nimport time\ntime.sleep(600)")
+    (button,) = [
+        m["content"]["comm_id"]
+        for m in cell.messages
+        if m["msg_type"] == "comm_open"
+        and m["content"]["data"]["state"].get("_model_name") == "ButtonModel"
+    ]
+    kernel.run(
+        "from jupyter_mlops.client import Client\n"
+        "from jupyter_mlops.errors import DaemonUnreachable\n"
+        "def away(*_, **__):\n"
+        "    raise DaemonUnreachable('Nobody is there.')\n"
+        "Client.request = away"
+    )
+    data = {"method": "custom", "content": {"event": "click"}}
+    message = kernel.client.session.msg("comm_msg", {"comm_id": button, "data": data})
+    kernel.client.shell_channel.send(message)
+    kernel.later(
+        cell,
+        lambda c: any(
+            "Nobody is there." in str(m["content"]["data"])
+            for m in c.messages
+            if m["msg_type"] == "comm_msg"
+        ),
+    )
+    assert "Traceback" not in cell.text("stderr")
+    Client().cancel(last_id())
+
+
 def test_a_cell_job_is_run_again(kernel: Any) -> None:
     """With what it took along, and its outputs come here; there is no later version of it."""
     kernel.run("x = 3")

@@ -144,7 +144,7 @@ class Widget(Display):
     def __init__(self, session: Session, client: Client) -> None:
         super().__init__(session)
         self._client = client
-        self._job_id = ""
+        self._view: View | None = None
         self._box: Any = None
         self._html: Any = None
         self._button: Any = None
@@ -182,7 +182,7 @@ class Widget(Display):
             return
         import ipywidgets
 
-        self._job_id = view.job["id"]
+        self._view = view
         self._html = ipywidgets.HTML(value=html(view), layout={"width": "100%"})
         self._button = ipywidgets.Button(
             description="Cancel",
@@ -200,12 +200,13 @@ class Widget(Display):
         from jupyter_mlops.errors import MlopsError
         from jupyter_mlops.magics.told import lines_of
 
+        view = self._view
+        assert view is not None  # the button is made with it
         try:
-            job = self._client.cancel(self._job_id)
+            job = self._client.cancel(view.job["id"])
         except MlopsError as error:
-            failed = View(self._client.job(self._job_id))
-            failed.last_output = " ".join(lines_of(error))
-            self.draw(failed)
+            view.last_output = " ".join(lines_of(error))
+            self.draw(view)
             return
         if job["state"] not in TERMINAL_STATES:
             self.draw(View(job))
