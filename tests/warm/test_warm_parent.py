@@ -90,13 +90,25 @@ def test_a_new_package_makes_the_parent_stale(forking, installed):
 
 
 def test_closing_the_connection_kills_the_kernel(forking):
-    """The runner that asked has died: so does its kernel, stopped or not; then the guard leaves."""
+    """The runner that asked has died: so does its kernel, stopped or not; the guard is free."""
     parent = forking()
     connection, said = parent.kernel()
     os.kill(said["pid"], signal.SIGSTOP)
     connection.close()
     assert gone(said["pid"])
-    assert gone(said["guard_pid"])
+    until_free(parent, said["guard_pid"])
+    connection, again = parent.kernel("again")
+    connection.close()
+    assert again["guard_pid"] == said["guard_pid"]
+    assert again["pid"] != said["pid"]
+
+
+def until_free(parent, guard_pid: int) -> None:
+    """Wait until the guard has told the parent, or has begun a kernel for whoever comes next."""
+    deadline = time.monotonic() + 20
+    while parent.state()["free"] == 0:
+        assert time.monotonic() < deadline, f"guard {guard_pid} isn't free"
+        time.sleep(0.02)
 
 
 def test_a_dead_kernel_is_told_with_its_status(forking):
@@ -106,7 +118,35 @@ def test_a_dead_kernel_is_told_with_its_status(forking):
     os.kill(said["pid"], signal.SIGKILL)
     with connection:
         assert parent.said(connection) == {"exited": -signal.SIGKILL}
-    assert gone(said["guard_pid"])
+
+
+def test_a_guard_that_is_killed_is_replaced(forking):
+    """Free or at work, its death costs one job at most."""
+    parent = forking()
+    connection, said = parent.kernel()
+    connection.close()
+    until_free(parent, said["guard_pid"])
+    os.kill(said["guard_pid"], signal.SIGKILL)
+    connection, at_work = parent.kernel("second")
+    assert at_work["guard_pid"] != said["guard_pid"]
+    os.kill(at_work["guard_pid"], signal.SIGKILL)
+    with connection:
+        assert connection.recv(1) == b""
+    connection, third = parent.kernel("third")
+    connection.close()
+    assert third["guard_pid"] not in (said["guard_pid"], at_work["guard_pid"])
+    os.kill(at_work["pid"], signal.SIGKILL)  # as the daemon does with what is left of a job
+
+
+def test_guards_that_nobody_needs_leave(forking):
+    """Three kernels at once have a guard each; when nothing is asked any more, one is kept."""
+    parent = forking()
+    asked = [parent.kernel(f"k{number}") for number in range(3)]
+    assert len({said["guard_pid"] for _, said in asked}) == 3
+    for connection, _ in asked:
+        connection.close()
+    assert all(gone(said["pid"]) for _, said in asked)
+    assert len(until_prepared(parent)) == 1
 
 
 def test_two_hundred_forks_leave_nothing(forking):

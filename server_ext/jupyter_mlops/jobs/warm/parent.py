@@ -36,17 +36,18 @@ if __name__ == "__main__":
 #: What our own modules are called here.
 _PACKAGE = "_mlops_warm"
 if TYPE_CHECKING:
-    from . import child, freshness, guard, kernels, preloading, prepared, standin
+    from . import child, freshness, guard, kernel_guard, kernels, preloading, prepared, standin
 else:
     # Found by their place: in the kernelspec's interpreter there is no package around them.
     sys.modules[_PACKAGE] = types.ModuleType(_PACKAGE)
     sys.modules[_PACKAGE].__path__ = [_HERE]
-    child, freshness, guard, kernels, preloading, prepared, standin = (
+    child, freshness, guard, kernel_guard, kernels, preloading, prepared, standin = (
         importlib.import_module(f"{_PACKAGE}.{name}")
         for name in (
             "child",
             "freshness",
             "guard",
+            "kernel_guard",
             "kernels",
             "preloading",
             "prepared",
@@ -93,6 +94,7 @@ class Parent:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         while True:
             waiting: list[Any] = [0, woken, self._listener, *self._connections]
+            waiting += self._kernels.guards if self._kernels is not None else ()
             idle = self._kernels is not None and self._kernels.wants_one
             readable, _, _ = select.select(waiting, [], [], _QUIET if idle else None)
             if not readable and self._kernels is not None:
@@ -106,19 +108,15 @@ class Parent:
                     self._reap()
                 elif one is self._listener:
                     self._accept()
-                else:
+                elif one in self._connections:
                     self._receive(one)
+                elif self._kernels is not None:
+                    self._kernels.heard(one)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if self._kernels is not None:
-                self._kernels.ended(pid)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
     def _accept(self) -> None:
         try:
@@ -157,20 +155,20 @@ class Parent:
         request = json.loads(line)
         op = request.get("op")
         if op == "state":
-            kernels.say(connection, self._state())
+            kernel_guard.say(connection, self._state())
         elif op == "quit":
-            kernels.say(connection, {})
+            kernel_guard.say(connection, {})
             raise SystemExit(0)
         elif changed := self._files.changed():
-            kernels.say(connection, {"stale": f"{changed} has changed"})
+            kernel_guard.say(connection, {"stale": f"{changed} has changed"})
             # Of no use to anybody any more: the daemon boots another one.
             raise SystemExit(0)
         elif op == "kernel" and self._kernels is not None:
-            self._kernels.hand_out(connection, line, request)
+            self._kernels.hand_out(connection, line)
         elif op == "run" and self._kernels is None:
             self._fork_runner(connection, request)
         else:
-            kernels.say(connection, {"stale": f"can't do {op!r}"})
+            kernel_guard.say(connection, {"stale": f"can't do {op!r}"})
 
     def _state(self) -> dict[str, Any]:
         rss = 0
@@ -182,6 +180,7 @@ class Parent:
             "left_out": self._preloaded.left_out,
             "forks": self._runners if self._kernels is None else self._kernels.handed_out,
             "prepared": self._kernels is not None and not self._kernels.wants_one,
+            "free": self._kernels.free if self._kernels is not None else 0,
             "rss": rss,
         }
 
@@ -190,7 +189,7 @@ class Parent:
     def _fork_runner(self, connection: socket.socket, request: dict[str, Any]) -> None:
         self._runners += 1
         pid = kernels.fork(lambda: self._become_runner(request))
-        kernels.say(connection, {"pid": pid, "start_time": guard.start_time(pid)})
+        kernel_guard.say(connection, {"pid": pid, "start_time": guard.start_time(pid)})
 
     def _become_runner(self, request: dict[str, Any]) -> int:
         os.setsid()

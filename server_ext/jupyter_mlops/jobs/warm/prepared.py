@@ -59,10 +59,17 @@ class PreparedKernel:
             return None
         before = process_state.descriptors()
         made = PreparedKernel(batch_kernel)
+        made._load_extensions()
         if threading.active_count() == 1 and process_state.descriptors() <= before:
             return made
         forget()
         return None
+
+    def _load_extensions(self) -> None:
+        """IPython's own, which `init_extensions` then has already; finding them takes a while."""
+        app = self._application
+        for name in app.default_extensions:
+            app.shell.extension_manager.load_extension(name)
 
     @staticmethod
     def fits(arguments: list[str]) -> bool:
