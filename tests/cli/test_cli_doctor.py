@@ -556,3 +556,11 @@ def test_f44_a_tracking_server_that_is_away(monkeypatch: Patch) -> None:
     assert only(doctor._run(service.mlflow)).status in {"warning", "problem"}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
     assert only(service.mlflow()).status == "ok"
+
+
+def test_a_tracking_server_of_the_settings(daemon_process: Any) -> None:
+    """The running daemon tells which one it has."""
+    daemon_process.directory.mkdir(mode=0o700, parents=True)
+    (daemon_process.directory / "mlops.yaml").write_text("tracking_uri: http://127.0.0.1:1\n")
+    daemon_process.start()
+    broken(service.mlflow(), "warning", "http://127.0.0.1:1 doesn't answer", "tracking_uri")

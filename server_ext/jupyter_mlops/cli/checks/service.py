@@ -66,7 +66,7 @@ def damage(file: Path) -> str:
 
 def mlflow() -> list[Finding]:
     """The tracking server answers, or the embedded store is whole."""
-    name, uri = "mlflow", os.environ.get("MLFLOW_TRACKING_URI", "")
+    name, uri = "mlflow", os.environ.get("MLFLOW_TRACKING_URI") or _uri_of_daemon()
     if uri:
         return [_server(name, uri)]
     file = paths.mlflow_dir() / "mlflow.db"
@@ -78,13 +78,27 @@ def mlflow() -> list[Finding]:
     return [ok(name, f"embedded store, {file}")]
 
 
+def _uri_of_daemon() -> str:
+    """Where the running daemon records runs: its settings may name a server; empty for none."""
+    client = Client(start=False, timeout=_ANSWER)
+    try:
+        return str(client.status()["tracking"].get("uri", ""))
+    except MlopsError:
+        return ""  # what is wrong with it, its own check says
+    finally:
+        client.close()
+
+
 def _server(name: str, uri: str) -> Finding:
     parts = urlsplit(uri)
-    mend = "Check MLFLOW_TRACKING_URI and the server; jobs run meanwhile, their runs follow later."
+    mend = (
+        "Check the server and MLFLOW_TRACKING_URI (or tracking_uri in mlops.yaml); jobs run "
+        "meanwhile, their runs follow later."
+    )
     # What a person may have written into the address isn't for a screen or a bug report.
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     if parts.scheme not in ("http", "https"):
-        return ok(name, f"MLFLOW_TRACKING_URI is {shown}")
+        return ok(name, f"runs are kept in {shown}")
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import urlopen
