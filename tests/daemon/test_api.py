@@ -552,6 +552,19 @@ def test_streams_end_when_the_daemon_leaves(served, make_notebook) -> None:
     served(story)
 
 
+def test_a_stream_that_is_opened_while_the_daemon_leaves_ends_at_once(served) -> None:
+    """The daemon waits for nobody who came too late."""
+
+    async def story(served: Served) -> None:
+        served.service.leave("the test wants it")
+        served.stage.hub.close()
+        async with served.lines("/events", follow=1) as line:
+            assert (await line())["type"] == "hello"
+            assert await line() is None
+
+    served(story)
+
+
 def test_the_executed_notebook_is_served_as_saved_last(served, make_notebook) -> None:
     """Not before there is one."""
     notebook = make_notebook("1")

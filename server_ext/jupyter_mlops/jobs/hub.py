@@ -64,6 +64,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._listeners)
@@ -71,6 +72,8 @@ class Hub:
     def listen(self) -> Listener:
         """From now on, collect events for a new listener; give it back with `leave`."""
         listener = Listener()
+        if self._closed:
+            listener.close()
         self._listeners.add(listener)
         return listener
 
@@ -84,6 +87,7 @@ class Hub:
             listener.put(event)
 
     def close(self) -> None:
-        """Let every listener finish."""
+        """Let every listener finish, those to come as well."""
+        self._closed = True
         for listener in self._listeners:
             listener.close()
