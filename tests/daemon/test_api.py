@@ -297,6 +297,42 @@ def test_a_notebook_as_content_runs_without_a_file(served, tmp_path: Path) -> No
     served(story)
 
 
+def test_f30_a_rerun_is_refused_where_its_result_cant_be_put(served, make_notebook) -> None:
+    """As the first submit would have been."""
+    notebook = make_notebook("print(1)")
+
+    async def story(served: Served) -> None:
+        first = await served.submit(notebook)
+        (notebook.parent / "jobs").write_text("in the way")
+        refused = await served.ask("POST", f"/jobs/{first['id']}/rerun")
+        (place,) = problem(refused, 422, "invalid_input")["problems"]
+        assert place["where"] == "spec.output_dir"
+        assert "not a directory" in place["message"]
+
+    served(story)
+
+
+def test_f15_a_rerun_with_a_kernel_that_is_gone_is_refused(
+    served, make_notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a first submit with it would be."""
+    directory = tmp_path / "share" / "kernels" / "passing"
+    directory.mkdir(parents=True)
+    (directory / "kernel.json").write_text(
+        json.dumps({"argv": ["python3"], "display_name": "Passing", "language": "python"})
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    notebook = make_notebook("print(1)", kernelspec={"name": "passing", "display_name": "Passing"})
+
+    async def story(served: Served) -> None:
+        first = await served.submit(notebook)
+        (directory / "kernel.json").unlink()
+        refused = await served.ask("POST", f"/jobs/{first['id']}/rerun")
+        assert "passing" in problem(refused, 422, "kernel_unknown")["detail"]
+
+    served(story)
+
+
 def test_a_cell_has_no_later_version(served, make_notebook) -> None:
     """The notebook that the cell stood in is another one: it isn't run in the cell's place."""
     notebook = make_notebook("print('the whole notebook')")

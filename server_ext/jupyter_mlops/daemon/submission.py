@@ -21,6 +21,7 @@ from typing import Any, Self
 from jupyter_mlops.daemon.root import PathRules
 from jupyter_mlops.daemon.service import Service
 from jupyter_mlops.errors import InvalidInput, MlopsError, NotFound, TooLarge
+from jupyter_mlops.jobs import kernelspecs
 from jupyter_mlops.jobs.bundle import NOTEBOOK
 from jupyter_mlops.jobs.capacity import Amount, refuse_impossible
 from jupyter_mlops.jobs.gitstate import git_dirty
@@ -93,12 +94,16 @@ async def rerun(service: Service, job: Job, changes: SpecChanges, rules: PathRul
     files = await service.store.snapshot_files(job.id)
     problems = _Problems()
     _check_spec(service, spec, problems)
+    directory = Path(job.outputs.directory).parent
+    with problems:
+        await asyncio.to_thread(_check_writable, directory, "spec.output_dir")
+    with problems:
+        await asyncio.to_thread(kernelspecs.find, job.kernel.name)
     with problems:
         raw = files[NOTEBOOK]
         await asyncio.to_thread(check_values, raw, spec.parameters, job.kernel.language)
     problems.raise_any()
     job_id = secrets.token_hex(6)
-    directory = Path(job.outputs.directory).parent
     outputs, output_paths = _outputs(directory, Path(job.notebook), job_id)
     new = NewJob(
         id=job_id,
@@ -290,6 +295,11 @@ def _output_dir(spec: JobSpec, notebook: Path, rules: PathRules) -> Path:
     else:
         where = "spec.output_dir"
         directory = rules.resolve(spec.output_dir, where, base=notebook.parent)
+    _check_writable(directory, where)
+    return directory
+
+
+def _check_writable(directory: Path, where: str) -> None:
     existing = directory
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -304,7 +314,6 @@ def _output_dir(spec: JobSpec, notebook: Path, rules: PathRules) -> Path:
             hint="Choose another output folder.",
             problems=[{"where": where, "message": problem}],
         )
-    return directory
 
 
 def _outputs(directory: Path, notebook: Path, job_id: str) -> tuple[Outputs, OutputPaths]:
