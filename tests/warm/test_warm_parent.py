@@ -127,6 +127,7 @@ def test_a_guard_that_is_killed_is_replaced(forking):
     connection.close()
     until_free(parent, said["guard_pid"])
     os.kill(said["guard_pid"], signal.SIGKILL)
+    assert gone(said["guard_pid"])
     connection, at_work = parent.kernel("second")
     assert at_work["guard_pid"] != said["guard_pid"]
     os.kill(at_work["guard_pid"], signal.SIGKILL)

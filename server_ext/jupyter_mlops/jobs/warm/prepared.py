@@ -59,17 +59,24 @@ class PreparedKernel:
             return None
         before = process_state.descriptors()
         made = PreparedKernel(batch_kernel)
-        made._load_extensions()
+        made._make_what_is_late()
         if threading.active_count() == 1 and process_state.descriptors() <= before:
             return made
         forget()
         return None
 
-    def _load_extensions(self) -> None:
-        """IPython's own, which `init_extensions` then has already; finding them takes a while."""
+    def _make_what_is_late(self) -> None:
+        """What a kernel makes at its first need of it, which every notebook has."""
         app = self._application
+        # Its logger passes everything, so each message that no handler shows is made all the same.
+        app.log.setLevel(app.log_level)
+        shell = app.shell
         for name in app.default_extensions:
-            app.shell.extension_manager.load_extension(name)
+            shell.extension_manager.load_extension(name)
+        formatter = shell.display_formatter
+        for name in ("formatters", "mimebundle_formatter", "ipython_display_formatter"):
+            getattr(formatter, name)
+        _ = app.session
 
     @staticmethod
     def fits(arguments: list[str]) -> bool:
@@ -100,6 +107,15 @@ class PreparedKernel:
 
         leave: Callable[[Callable[[], None]], NoReturn] = self._batch_kernel.run_and_leave
         leave(begin)
+
+
+def _own_session(session: Any) -> None:
+    """Let a session be this process's, which it may have been made ahead of."""
+    from jupyter_client import session as sessions
+
+    session.pid = os.getpid()
+    session.session = sessions.new_id()
+    session.key = sessions.new_id_bytes()
 
 
 def configuration() -> list[str]:
@@ -167,6 +183,7 @@ class _Waiting:
     def open(self) -> None:
         app: Any = self
         self._ahead = False
+        _own_session(app.session)
         app.init_sockets()
         app.log_connection_info()
         app.init_io()
