@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -99,11 +100,12 @@ def test_f07_a_stopped_runner_loses_its_attempt(daemon_process, make_notebook) -
     assert not (paths.attempt_dir(job_id, 1) / "exit.json").exists()
 
 
-def run_with(daemon, code: str) -> None:
+def run_with(daemon, code: str, **given) -> None:
     """Start the daemon with something changed inside."""
     daemon.start(
         program=f"{code}\nfrom jupyter_mlops.daemon.__main__ import main\n"
-        "import sys; sys.exit(main())"
+        "import sys; sys.exit(main())",
+        **given,
     )
 
 
@@ -118,6 +120,35 @@ def test_f08_a_stopped_daemon_finds_its_jobs_alive(daemon_process, make_notebook
     daemon.send(signal.SIGSTOP)
     time.sleep(7)
     daemon.send(signal.SIGCONT)
+    job = daemon.wait_for(job_id)
+    assert (job["state"], job["attempt"]) == ("succeeded", 1), job["failure"]
+
+
+def test_a_daemon_without_descriptors_takes_no_job_for_dead(daemon_process, make_notebook) -> None:
+    """Nothing more can be opened, not even what tells whether a runner lives: that is no death."""
+    few = ("prlimit", "--nofile=60:60")
+    notebook = make_notebook(WAITING)
+    daemon = daemon_process.start(prefix=few)
+    job_id = daemon.client.submit({"notebook": str(notebook)})["id"]
+    daemon.wait_for(job_id, "running")
+    runner = runner_of(job_id)["pid"]
+    daemon.kill()
+    # The next daemon (whoever starts it) hasn't started the runner: it is no child of its own.
+    run_with(daemon, "import jupyter_mlops.jobs.watcher as w; w.PATIENCE = 3", prefix=few)
+    wait(lambda: "goes on" in daemon.said())
+    crowd = []
+    try:
+        for _ in range(100):
+            crowd.append(socket.socket(socket.AF_UNIX))
+            crowd[-1].setblocking(False)
+            crowd[-1].connect(str(paths.daemon_socket()))
+        wait(lambda: "Too many open files" in daemon.said())
+        time.sleep(6)
+    finally:
+        for one in crowd:
+            one.close()
+    assert not gone(runner)
+    (notebook.parent / "go on").touch()
     job = daemon.wait_for(job_id)
     assert (job["state"], job["attempt"]) == ("succeeded", 1), job["failure"]
 

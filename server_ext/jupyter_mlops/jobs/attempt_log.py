@@ -86,11 +86,15 @@ def line_seq(line: bytes) -> int:
 
 
 def read_small(path: Path) -> bytes | None:
-    """A small file's content; None when it isn't there."""
+    """A small file's content; None when it isn't there or can't be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return _read_small(path)
     except OSError:
         return None
+
+
+def _read_small(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     with open(descriptor, "rb") as file:
         return file.read(_SMALL_FILE)
 
@@ -117,8 +121,15 @@ def parse_exit(data: bytes | dict[str, Any]) -> ExitRecord | None:
 
 
 def read_heartbeat(directory: Path) -> bytes | None:
-    """The runner's counter as it stands; only whether it changes matters."""
-    return read_small(directory / "heartbeat")
+    """The runner's counter as it stands; only whether it changes matters. None when it isn't there.
+
+    Raises:
+        OSError: it is there and can't be read now (no descriptor is left, …).
+    """
+    try:
+        return _read_small(directory / "heartbeat")
+    except FileNotFoundError:
+        return None
 
 
 def size_of(path: Path) -> int:

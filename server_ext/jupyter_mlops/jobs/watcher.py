@@ -7,6 +7,7 @@ that slept, a clock that was set or a daemon that was stopped for a minute must 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -35,6 +36,8 @@ class _Look:
     log: int
     alive: bool = True
     heartbeat: bytes | None = None
+    #: Whether the heartbeat could be looked at.
+    heard: bool = False
     exit: ExitRecord | None = None
 
 
@@ -93,7 +96,7 @@ class Watcher:
             ended = self._digest.finished or found.exit
             if ended is None and not found.alive:
                 ended = await self._died()
-            if ended is None and ticks:
+            if ended is None and found.heard:
                 ended = await self._check_heartbeat(found.heartbeat)
             if ended is not None:
                 await self._drain()
@@ -109,7 +112,10 @@ class Watcher:
         )
         self._digest.take(found.chunk)
         if full:
-            found.heartbeat = attempt_log.read_heartbeat(self._directory)
+            # What can't be read says nothing of the runner.
+            with contextlib.suppress(OSError):
+                found.heartbeat = attempt_log.read_heartbeat(self._directory)
+                found.heard = True
             if not found.chunk:
                 found.exit = attempt_log.read_exit(self._directory)
             else:
