@@ -13,6 +13,7 @@ from jupyter_mlops.daemon.service import Service, attempt_path
 from jupyter_mlops.errors import NotFound
 from jupyter_mlops.jobs import attempt_log
 from jupyter_mlops.jobs.attempt_log import CHUNK
+from jupyter_mlops.jobs.feed import Feed
 from jupyter_mlops.jobs.hub import HubEvent
 
 #: Seconds between empty objects in the event stream: what is between us sees that we live.
@@ -130,14 +131,8 @@ async def _attempt_events(
             continue
         if feed is None or not follow:
             return
-        if feed.events > offset:
-            continue
-        if feed.ended:
-            # What it wrote last was read above, or comes now that no feed is found any more.
-            if service.dispatcher.feed(job_id, number) is feed:
-                await service.dispatcher.changed(job_id)
-            continue
-        await feed.changed()
+        if feed.events <= offset:
+            await _news(service, job_id, number, feed)
 
 
 async def _attempt_log(
@@ -153,13 +148,17 @@ async def _attempt_log(
             continue
         if feed is None or not follow:
             return
-        if feed.log > offset:
-            continue
-        if feed.ended:
-            if service.dispatcher.feed(job_id, number) is feed:
-                await service.dispatcher.changed(job_id)
-            continue
+        if feed.log <= offset:
+            await _news(service, job_id, number, feed)
+
+
+async def _news(service: Service, job_id: str, number: int, feed: Feed) -> None:
+    """Wait until there may be more of an attempt than was read."""
+    if not feed.ended:
         await feed.changed()
+    elif service.dispatcher.feed(job_id, number) is feed:
+        # What it wrote last was read already, or comes once no feed is found any more.
+        await service.dispatcher.changed(job_id)
 
 
 def _after(chunk: bytes, seq: int) -> bytes:

@@ -10,6 +10,7 @@ from jupyter_mlops.jobs.capacity import Amount
 from jupyter_mlops.jobs.feed import Feed
 from jupyter_mlops.jobs.launcher import Launched
 from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.jobs.news import News
 from jupyter_mlops.jobs.store_rows import StoredJob
 from jupyter_mlops.jobs.watcher import Watcher
 
@@ -38,7 +39,7 @@ class Entry:
     #: An event about progress that waits for its turn, and when the last one was told.
     timer: asyncio.TimerHandle | None = None
     published_at: float = float("-inf")
-    _changed: asyncio.Future[None] | None = None
+    _news: News = field(default_factory=News)
 
     @property
     def id(self) -> str:
@@ -68,12 +69,8 @@ class Entry:
 
     async def changed(self) -> None:
         """Return at the job's next durable change."""
-        if self._changed is None:
-            self._changed = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._changed)
+        await self._news.wait()
 
     def wake(self) -> None:
         """Let those who wait for a change look."""
-        changed, self._changed = self._changed, None
-        if changed is not None and not changed.done():
-            changed.set_result(None)
+        self._news.tell()

@@ -6,7 +6,7 @@ file.
 
 from __future__ import annotations
 
-import asyncio
+from jupyter_mlops.jobs.news import News
 
 
 class Feed:
@@ -20,7 +20,7 @@ class Feed:
         #: Nothing will be added any more.
         self.ended = False
         self._last: tuple[int, bytes] = (0, b"")
-        self._changed: asyncio.Future[None] | None = None
+        self._news = News()
 
     def advance(self, chunk: bytes, log: int) -> None:
         """The watcher has read `chunk`, whole lines that follow those before."""
@@ -45,14 +45,9 @@ class Feed:
 
     async def changed(self) -> None:
         """Return at the next change."""
-        if self.ended:
-            return
-        if self._changed is None:
-            self._changed = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._changed)
+        if not self.ended:
+            await self._news.wait()
 
     def wake(self) -> None:
         """Let those who wait for a change look."""
-        changed, self._changed = self._changed, None
-        if changed is not None and not changed.done():
-            changed.set_result(None)
+        self._news.tell()

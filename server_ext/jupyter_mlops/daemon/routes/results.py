@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -43,6 +43,12 @@ def _chosen(job: Job, attempt: int | None) -> int:
             f"Job {job.id} has no attempt {attempt}.", hint=f"It has had {job.attempt} so far."
         )
     return attempt
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
 
 
 @router.get(
@@ -112,13 +118,7 @@ async def get_notebook(
             f"Attempt {number} of job {job_id} has saved no notebook.",
             hint="It is saved as soon as the kernel is up.",
         ) from None
-
-    async def pieces() -> AsyncIterator[bytes]:
-        with file:
-            while piece := await asyncio.to_thread(file.read, _PIECE):
-                yield piece
-
-    return stream(pieces(), "application/json")
+    return stream(_pieces(file), "application/json")
 
 
 @router.get(
@@ -133,13 +133,7 @@ async def get_html(request: Request, *, job_id: JobId) -> Response:
     job = await service.dispatcher.get(job_id)
     path = await service.dispatcher.recorder.html(job)
     file = await asyncio.to_thread(open_regular, path)
-
-    async def pieces() -> AsyncIterator[bytes]:
-        with file:
-            while piece := await asyncio.to_thread(file.read, _PIECE):
-                yield piece
-
-    response = stream(pieces(), "text/html; charset=utf-8")
+    response = stream(_pieces(file), "text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _SANDBOX
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
