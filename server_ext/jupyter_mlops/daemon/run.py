@@ -11,9 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 
 from jupyter_mlops import paths, settings
@@ -30,6 +28,7 @@ from jupyter_mlops.jobs.dispatcher import Dispatcher
 from jupyter_mlops.jobs.hub import Hub
 from jupyter_mlops.jobs.identity import start_time
 from jupyter_mlops.jobs.store import Store
+from jupyter_mlops.serving import HttpServer
 from jupyter_mlops.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,13 +39,8 @@ _LOCK_PATIENCE = 20.0
 _GRACE = 3
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon has its own. Its socket may be replaced."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Leave signals alone."""
-        yield
+class _Server(HttpServer):
+    """Its socket may be replaced."""
 
     async def move(self, listening: socket.socket) -> None:
         """Accept connections there instead; those that there are go on."""
@@ -120,22 +114,8 @@ async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
 
 def make_server(app: FastAPI, service: Service) -> _Server:
     """The HTTP server; its sockets are given to `serve`."""
-    return _Server(
-        uvicorn.Config(
-            serve_with(app, service),
-            loop="asyncio",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=600,
-            timeout_graceful_shutdown=_GRACE,
-            backlog=1024,
-        )
-    )
+    answering = serve_with(app, service)
+    return _Server(answering, keep_alive=600, grace=_GRACE, date_header=False, backlog=1024)
 
 
 async def _serve(service: Service, lock: DaemonLock) -> None:

@@ -6,19 +6,16 @@ MLflow's handlers block, and some of its coroutines do as well: none of that may
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from jupyter_mlops.errors import MlopsError, StoreUnusable
+from jupyter_mlops.serving import HttpServer
 from jupyter_mlops.tracking import mlflow_app
 from jupyter_mlops.tracking.access import Access
 from jupyter_mlops.tracking.embedded import Embedded
@@ -52,20 +49,7 @@ class MlflowServer:
         self._gate = Gate(access, live, self._opened, self._note_use)
         self._loading: Future[ASGIApp] | None = None
         self._lock = threading.Lock()
-        self._server = _Server(
-            uvicorn.Config(
-                self._gate,
-                loop="asyncio",
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_keep_alive=120,
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
+        self._server = HttpServer(self._gate, keep_alive=120, grace=_GRACE)
         self._thread = threading.Thread(target=self._serve, name="mlflow-server", daemon=True)
 
     def start(self) -> None:
@@ -137,12 +121,3 @@ class MlflowServer:
 
         anyio.to_thread.current_default_thread_limiter().total_tokens = WORKERS
         await self._server.serve(sockets=[self._listening])
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon has its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
