@@ -7,14 +7,10 @@ import { refreshIcon, stopIcon } from '@jupyterlab/ui-components';
 import { MlopsError } from './api/client';
 import type { Job } from './api/types';
 import { isTerminal } from './api/types';
+import { ID_ARGS, jobIdOf } from './jobId';
 import type { Deletion } from './model/deletion';
 import type { JobsModel } from './model/jobs';
 import { CommandIDs } from './tokens';
-
-const ID_ARGS = {
-  type: 'object',
-  properties: { id: { type: 'string', description: 'The id of the job' } }
-} as const;
 
 /** Show what was refused; anything else is a fault of ours and goes to the console. */
 export async function reporting<T>(work: Promise<T>): Promise<T | undefined> {
@@ -40,10 +36,7 @@ export function addJobCommands(
 ): void {
   const { commands } = app;
 
-  const idOf = (args: { id?: unknown }): string | undefined =>
-    typeof args.id === 'string'
-      ? args.id
-      : app.contextMenuHitTest(node => !!node.dataset.mlopsJob)?.dataset.mlopsJob;
+  const idOf = (args: { id?: unknown }): string | undefined => jobIdOf(app, args);
   const jobOf = (args: { id?: unknown }): Job | undefined => {
     const id = idOf(args);
     return id ? model.get(id) : undefined;

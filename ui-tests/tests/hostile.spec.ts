@@ -19,7 +19,7 @@ test('a36 a38: HTML and script in every text stay text', async ({ page, lab, mlo
   // The form, where the notebook's own texts stand.
   await lab.openForm(path);
   await expect(lab.form).toContainText(IMG);
-  await lab.form.getByLabel('Name', { exact: true }).fill(`name ${IMG} ${SCRIPT}`);
+  await lab.form.getByLabel('Job name').fill(`name ${IMG} ${SCRIPT}`);
   await lab.form.getByRole('textbox', { name: 'word' }).fill(`value ${IMG}`);
   await lab.form.getByText('More options').click();
   await lab.form.getByLabel('Tags').fill(`${IMG.replace(/=/g, '')}=${SCRIPT}`);

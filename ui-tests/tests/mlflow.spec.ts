@@ -12,6 +12,7 @@ test('a job is found in MLflow', async ({ page, lab, mlops }) => {
   await expect
     .poll(async () => (await mlops.job(id)).metrics, { timeout: 60_000 })
     .toEqual({ accuracy: 0.875 });
+  await page.theme.setDarkTheme();
   await lab.openJob(job.id);
   await lab.document.getByRole('button', { name: 'Open in MLflow' }).click();
 
@@ -19,6 +20,9 @@ test('a job is found in MLflow', async ({ page, lab, mlops }) => {
   await expect(frame).toHaveAttribute('src', /\/mlops\/mlflow\//);
   const pages = page.frameLocator('iframe:visible');
   await expect(pages.getByText('accuracy').first()).toBeVisible({ timeout: 120_000 });
+  // It looks like what is around it, and nothing covers it.
+  await expect(pages.locator('body')).toHaveClass(/dark-mode/);
+  await expect(pages.getByText('Welcome to MLflow Assistant')).toHaveCount(0);
   await expect(pages.getByText('0.875').first()).toBeVisible();
   await expect(pages.getByText('0.25', { exact: true }).first()).toBeVisible();
 });

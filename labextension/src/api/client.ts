@@ -116,7 +116,9 @@ export class MlopsClient {
   mlflowUrl(experimentId?: string | null, runId?: string | null): string {
     const base = URLExt.join(this.serverSettings.baseUrl, 'mlops/mlflow') + '/';
     if (experimentId && runId) {
-      return `${base}#/experiments/${encodeURIComponent(experimentId)}/runs/${encodeURIComponent(runId)}`;
+      const experiment = encodeURIComponent(experimentId);
+      // Else MLflow shows a run among evaluations of language models.
+      return `${base}#/experiments/${experiment}/runs/${encodeURIComponent(runId)}?workflowType=machine_learning`;
     }
     return base;
   }

@@ -4,6 +4,7 @@ import * as React from 'react';
 import type { Job } from '../api/types';
 import { isTerminal, tookSeconds } from '../api/types';
 import { Elapsed } from './Clock';
+import { Progress, progressText } from './Progress';
 import { jobStateLabel, StateIcon } from './StateBadge';
 
 export interface IJobCardProps {
@@ -27,9 +28,7 @@ export function JobCard(props: IJobCardProps): React.JSX.Element {
         <strong>{job.name}</strong>
         <span className="jp-mlops-card-meta" role="status">
           {label}
-          {job.progress.total > 0 &&
-            !ended &&
-            ' · ' + trans.__('%1 of %2 cells', job.progress.done, job.progress.total)}
+          {job.progress.total > 0 && !ended && ' · ' + progressText(props)}
           {job.started_at && (
             <>
               {' · '}
@@ -57,17 +56,11 @@ export function JobCard(props: IJobCardProps): React.JSX.Element {
           )}
         </span>
       </div>
-      {!ended && (
-        <progress
-          className="jp-mlops-progress"
-          max={Math.max(job.progress.total, 1)}
-          value={job.progress.done}
-          aria-label={trans.__('%1 of %2 cells', job.progress.done, job.progress.total)}
-        />
-      )}
-      {job.failure ? (
+      {!ended && <Progress job={job} trans={trans} />}
+      {job.failure && job.state === 'failed' ? (
         <div className="jp-mlops-card-failure">
-          {job.failure.message} {job.failure.hint}
+          {job.failure.message}
+          {job.failure.hint && <div className="jp-mlops-card-meta">{job.failure.hint}</div>}
         </div>
       ) : (
         job.last_output &&

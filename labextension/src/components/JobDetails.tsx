@@ -121,8 +121,10 @@ function Attempts({ job, trans }: IProps): React.JSX.Element {
           <tr key={attempt.number}>
             <td>{attempt.number}</td>
             <td>
-              <StateIcon state={attempt.state} label={stateLabel(attempt.state, trans)} />{' '}
-              {stateLabel(attempt.state, trans)}
+              <span className="jp-mlops-labelled">
+                <StateIcon state={attempt.state} label={stateLabel(attempt.state, trans)} />
+                {stateLabel(attempt.state, trans)}
+              </span>
             </td>
             <td>
               {attempt.started_at && attempt.ended_at
@@ -131,7 +133,7 @@ function Attempts({ job, trans }: IProps): React.JSX.Element {
             </td>
             <td>
               {attempt.peak_memory
-                ? trans.__('%1 MB', Math.round(attempt.peak_memory / 2 ** 20))
+                ? trans.__('%1 MiB', Math.round(attempt.peak_memory / 2 ** 20))
                 : '—'}
             </td>
             <td>{attempt.failure?.message ?? ''}</td>

@@ -1,9 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import type { MlopsError } from '../api/client';
 import type { Job } from '../api/types';
 import { isTerminal, tookSeconds } from '../api/types';
+import { ErrorNotice } from './ErrorNotice';
 import { Elapsed, RelativeTime } from './Clock';
+import { Progress, progressText, waitingText } from './Progress';
 import { jobStateLabel, StateIcon } from './StateBadge';
 
 export interface IHeaderActions {
@@ -25,6 +28,9 @@ export interface IJobHeaderProps {
   onTrust: () => void;
   /** It is there for the first time: the keyboard can be led to it. */
   onShown: () => void;
+  /** Why its executed notebook can't be followed; null while it can. */
+  error: MlopsError | null;
+  onRetry: () => void;
   actions: IHeaderActions;
   trans: TranslationBundle;
 }
@@ -38,12 +44,14 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
   return (
     <header className="jp-mlops-header">
       <div className="jp-mlops-header-line">
-        <StateIcon state={job.state} label={label} />
-        <h2 title={job.notebook}>{job.name}</h2>
-        <span className="jp-mlops-header-state" data-state={job.state} role="status">
-          {label}
-        </span>
-        <span className="jp-mlops-header-meta">
+        <div className="jp-mlops-header-title">
+          <StateIcon state={job.state} label={label} />
+          <h2 title={job.notebook}>{job.name}</h2>
+          <span className="jp-mlops-header-state" data-state={job.state} role="status">
+            {label}
+          </span>
+        </div>
+        <div className="jp-mlops-header-meta">
           {job.contents.notebook && (
             <>
               <button
@@ -63,14 +71,12 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
           ) : (
             <RelativeTime epoch={job.created_at} trans={trans} />
           )}
-          {!ended &&
-            job.progress.total > 0 &&
-            ' · ' + trans.__('%1 of %2 cells', job.progress.done, job.progress.total)}
+          {!ended && job.progress.total > 0 && ' · ' + progressText(props)}
           {job.attempts.length > 0 &&
             job.attempts[job.attempts.length - 1].start.warm &&
             ' · ' + trans.__('warm start')}
-        </span>
-        <span className="jp-mlops-header-actions">
+        </div>
+        <div className="jp-mlops-header-actions">
           {ended ? (
             <>
               <Button label={trans.__('Rerun')} onClick={actions.rerun} />
@@ -97,25 +103,21 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
             disabled={!job.tracking.run_id}
             onClick={actions.openMlflow}
           />
-        </span>
-      </div>
-      {!ended && (
-        <progress
-          className="jp-mlops-progress"
-          max={Math.max(job.progress.total, 1)}
-          value={job.progress.done}
-          aria-label={trans.__('%1 of %2 cells', job.progress.done, job.progress.total)}
-        />
-      )}
-      {job.state === 'queued' && job.waiting_for && (
-        <div className="jp-mlops-notice">{trans.__('Waiting: %1', job.waiting_for)}</div>
-      )}
-      {job.failure && (
-        <div className="jp-mlops-notice jp-mod-error" role="alert">
-          <strong>{job.failure.message}</strong>
-          {job.failure.hint && <div>{job.failure.hint}</div>}
-          <code>{job.failure.code}</code>
         </div>
+      </div>
+      {job.state === 'queued' && job.waiting_for && (
+        <div className="jp-mlops-notice">{waitingText(props)}</div>
+      )}
+      {job.failure && job.state === 'failed' && (
+        <div className="jp-mlops-notice jp-mod-error" role="alert">
+          <div className="jp-mlops-notice-what">
+            {job.failure.message} <code>{job.failure.code}</code>
+          </div>
+          {job.failure.hint && <div>{job.failure.hint}</div>}
+        </div>
+      )}
+      {props.error && (
+        <ErrorNotice error={props.error} onRetry={props.onRetry} trans={trans} />
       )}
       {job.warnings.map((warning, index) => (
         <div key={index} className="jp-mlops-notice">
@@ -144,7 +146,7 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
             </button>
           ))}
         </div>
-        {props.tab === 'notebook' && (
+        {props.tab === 'notebook' && job.attempt > 0 && (
           <button
             type="button"
             className="jp-mlops-link"
@@ -158,6 +160,7 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
           </button>
         )}
       </div>
+      {!ended && <Progress job={job} trans={trans} />}
     </header>
   );
 }

@@ -7,6 +7,7 @@ import type { Job } from '../api/types';
 import { isTerminal, tookSeconds } from '../api/types';
 import { formatDuration } from '../time';
 import { Elapsed, RelativeTime } from './Clock';
+import { Progress, progressText, waitingText } from './Progress';
 import { jobStateLabel, StateIcon } from './StateBadge';
 
 export interface IJobRowProps {
@@ -55,7 +56,7 @@ export function JobRow(props: IJobRowProps): React.JSX.Element {
         <div className="jp-mlops-row-detail">
           <RowDetail job={job} trans={trans} label={label} />
         </div>
-        {!ended && job.progress.total > 0 && <Progress job={job} trans={trans} />}
+        {!ended && <Progress job={job} trans={trans} />}
       </div>
       <div role="gridcell" className="jp-mlops-row-actions">
         {ended ? (
@@ -95,8 +96,9 @@ function RowDetail(props: {
   const { job, trans, label } = props;
   if (job.state === 'queued') {
     return (
-      <span title={job.waiting_for}>
-        {job.waiting_for || label} · <RelativeTime epoch={job.created_at} trans={trans} />
+      <span title={waitingText(props)}>
+        {waitingText(props) || label} ·{' '}
+        <RelativeTime epoch={job.created_at} trans={trans} />
       </span>
     );
   }
@@ -104,8 +106,7 @@ function RowDetail(props: {
     return (
       <span>
         {label}
-        {job.progress.total > 0 &&
-          ' · ' + trans.__('%1 of %2 cells', job.progress.done, job.progress.total)}
+        {job.progress.total > 0 && ' · ' + progressText(props)}
         {job.started_at && (
           <>
             {' · '}
@@ -132,18 +133,6 @@ function RowDetail(props: {
         </span>
       )}
     </span>
-  );
-}
-
-function Progress(props: { job: Job; trans: TranslationBundle }): React.JSX.Element {
-  const { done, total } = props.job.progress;
-  return (
-    <progress
-      className="jp-mlops-progress"
-      max={total}
-      value={done}
-      aria-label={props.trans.__('%1 of %2 cells', done, total)}
-    />
   );
 }
 

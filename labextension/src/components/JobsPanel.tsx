@@ -1,11 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { notebookIcon } from '@jupyterlab/ui-components';
+import { treeViewIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { State } from '../api/types';
 import { isTerminal } from '../api/types';
 import { runAsJobIcon } from '../icons';
 import type { JobsModel } from '../model/jobs';
+import { ErrorNotice } from './ErrorNotice';
 import type { IJobActions } from './JobList';
 import { JobList } from './JobList';
 import { stateLabel, StateIcon } from './StateBadge';
@@ -83,6 +84,7 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
                 key={state}
                 type="button"
                 className="jp-mlops-chip"
+                data-empty={count === 0}
                 aria-pressed={states.includes(state)}
                 aria-label={trans._n('%2: %1 job', '%2: %1 jobs', count, label)}
                 title={label}
@@ -101,7 +103,7 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
             title={trans.__('Group by notebook')}
             onClick={() => setGrouped(!grouped)}
           >
-            <notebookIcon.react tag="span" width="16px" height="16px" />
+            <treeViewIcon.react tag="span" width="16px" height="16px" />
           </button>
         </div>
       </div>
@@ -111,17 +113,11 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
         </div>
       )}
       {model.error && (
-        <div className="jp-mlops-notice jp-mod-error" role="alert">
-          <div>{model.error.message}</div>
-          {model.error.hint && <div>{model.error.hint}</div>}
-          <button
-            type="button"
-            className="jp-mlops-link"
-            onClick={() => void model.refresh()}
-          >
-            {trans.__('Try again')}
-          </button>
-        </div>
+        <ErrorNotice
+          error={model.error}
+          onRetry={() => void model.refresh()}
+          trans={trans}
+        />
       )}
       {jobs.length > 0 ? (
         <JobList
@@ -133,7 +129,7 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
           actions={actions}
           trans={trans}
         />
-      ) : model.loading ? (
+      ) : model.error ? null : model.loading ? (
         <Skeleton trans={trans} />
       ) : filtered ? (
         <div className="jp-mlops-empty">
@@ -150,7 +146,7 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
           </button>
         </div>
       ) : (
-        !model.error && <Empty trans={trans} onRunCurrent={props.onRunCurrent} />
+        <Empty trans={trans} onRunCurrent={props.onRunCurrent} />
       )}
       {chosen.length > 1 && (
         <div

@@ -13,7 +13,10 @@ export function fieldTexts(
   trans: TranslationBundle
 ): Record<string, IFieldText | undefined> {
   return {
-    name: { title: trans.__('Name') },
+    name: {
+      title: trans.__('Job name'),
+      description: trans.__("The notebook's name when left empty.")
+    },
     kernel: { title: trans.__('Kernel'), description: '' },
     timeout: {
       title: trans.__('Timeout'),
@@ -27,7 +30,7 @@ export function fieldTexts(
     'resources.cpus': { title: trans.__('CPUs') },
     'resources.memory': {
       title: trans.__('Memory'),
-      description: trans.__('The job is stopped above this; without limit when left empty.')
+      description: trans.__('The job fails above this; without limit when left empty.')
     },
     'resources.gpus': { title: trans.__('GPUs') },
     env: {
@@ -38,7 +41,7 @@ export function fieldTexts(
     },
     experiment: {
       title: trans.__('Experiment'),
-      description: trans.__('In MLflow.')
+      description: trans.__("In MLflow; the notebook's name when left empty.")
     },
     tags: {
       title: trans.__('Tags'),

@@ -104,9 +104,6 @@ export class ExecutionModel implements IDisposable {
     }
   }
 
-  /**
-   * Apply events in order. Loading a notebook is asynchronous, so what comes meanwhile waits.
-   */
   /** Events from `_seq` on; what an earlier subscription still has queued is left out. */
   private _follow(): void {
     this._subscription?.dispose();
@@ -136,6 +133,7 @@ export class ExecutionModel implements IDisposable {
     this._changed.emit();
   }
 
+  /** Called in the events' order. Loading a notebook takes time, so what comes meanwhile waits. */
   private async _apply(event: IAttemptEvent): Promise<void> {
     if (this._isDisposed) {
       return;

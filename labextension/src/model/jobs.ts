@@ -98,20 +98,13 @@ export class JobsModel implements IDisposable {
   }
 
   async refresh(): Promise<void> {
-    const generation = ++this._generation;
-    this._loading = true;
-    this._changed.emit();
-    try {
-      const [list, running] = await Promise.all([
-        this.client.jobs({
-          ...this._filter,
-          limit: Math.min(Math.max(PAGE, this._jobs.size), LARGEST_PAGE)
-        }),
-        this.client.jobs({ states: ['queued', 'starting', 'running'], limit: LARGEST_PAGE })
-      ]);
-      if (generation !== this._generation || this._isDisposed) {
-        return;
-      }
+    this._generation++;
+    const limit = Math.min(Math.max(PAGE, this._jobs.size), LARGEST_PAGE);
+    const answer = Promise.all([
+      this.client.jobs({ ...this._filter, limit }),
+      this.client.jobs({ states: ['queued', 'starting', 'running'], limit: LARGEST_PAGE })
+    ]);
+    await this._load(answer, ([list, running]) => {
       this._jobs = new Map(list.jobs.map(job => [job.id, job]));
       [...list.jobs, ...running.jobs].forEach(job => this._jobChanged.emit(job));
       const active = new Set(running.jobs.map(job => job.id));
@@ -123,53 +116,25 @@ export class JobsModel implements IDisposable {
       this._active = active;
       this._next = list.next ?? null;
       this._counts = list.counts;
-      this._error = null;
       this._seq = list.version;
       this._follow();
-    } catch (error) {
-      if (generation === this._generation) {
-        this._error = asMlopsError(error);
-      }
-    } finally {
-      if (generation === this._generation) {
-        this._loading = false;
-        this._sort();
-      }
-    }
+    });
   }
 
   async loadMore(): Promise<void> {
     if (!this._next || this._loading) {
       return;
     }
-    const generation = this._generation;
-    this._loading = true;
-    try {
-      const list = await this.client.jobs({
-        ...this._filter,
-        limit: PAGE,
-        cursor: this._next
-      });
-      if (generation === this._generation) {
-        for (const job of list.jobs) {
-          const known = this._jobs.get(job.id);
-          if (!known || known.version <= job.version) {
-            this._jobs.set(job.id, job);
-          }
+    const page = { ...this._filter, limit: PAGE, cursor: this._next };
+    await this._load(this.client.jobs(page), list => {
+      for (const job of list.jobs) {
+        const known = this._jobs.get(job.id);
+        if (!known || known.version <= job.version) {
+          this._jobs.set(job.id, job);
         }
-        this._next = list.next ?? null;
-        this._error = null;
       }
-    } catch (error) {
-      if (generation === this._generation) {
-        this._error = asMlopsError(error);
-      }
-    } finally {
-      if (generation === this._generation) {
-        this._loading = false;
-        this._sort();
-      }
-    }
+      this._next = list.next ?? null;
+    });
   }
 
   /** Take an answer of the API at once, before its event comes. */
@@ -201,6 +166,30 @@ export class JobsModel implements IDisposable {
       this._recount.dispose();
       this.stream.connectedChanged.disconnect(this._onConnected, this);
       Signal.clearData(this);
+    }
+  }
+
+  /** Wait for an answer and take it, unless the list has been asked for anew meanwhile. */
+  private async _load<T>(answer: Promise<T>, take: (answer: T) => void): Promise<void> {
+    const generation = this._generation;
+    const current = () => generation === this._generation && !this._isDisposed;
+    this._loading = true;
+    this._changed.emit();
+    try {
+      const taken = await answer;
+      if (current()) {
+        take(taken);
+        this._error = null;
+      }
+    } catch (error) {
+      if (current()) {
+        this._error = asMlopsError(error);
+      }
+    } finally {
+      if (current()) {
+        this._loading = false;
+        this._sort();
+      }
     }
   }
 

@@ -7,6 +7,8 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { jobsIcon } from '../icons';
+import { ID_ARGS, jobIdOf } from '../jobId';
+import { dressMlflow } from '../mlflowPages';
 import { CommandIDs, IJobs } from '../tokens';
 import type { JobDocument } from '../widgets/jobDocument';
 
@@ -41,16 +43,9 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
     commands.addCommand(CommandIDs.openJob, {
       label: trans.__('Open Job'),
       icon: jobsIcon,
-      describedBy: {
-        args: {
-          type: 'object',
-          required: ['id'],
-          properties: { id: { type: 'string', description: 'The id of the job' } }
-        }
-      },
+      describedBy: { args: ID_ARGS },
       execute: async args => {
-        const hit = app.contextMenuHitTest(node => !!node.dataset.mlopsJob);
-        const id = typeof args.id === 'string' ? args.id : hit?.dataset.mlopsJob;
+        const id = jobIdOf(app, args);
         if (!id) {
           return;
         }
@@ -101,14 +96,14 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
       },
       execute: async args => {
         const { client } = jobs.model;
-        const hit = app.contextMenuHitTest(node => !!node.dataset.mlopsJob);
-        const id = typeof args.id === 'string' ? args.id : hit?.dataset.mlopsJob;
+        const id = jobIdOf(app, args);
         const { reporting } = await import('../commands');
         const job = id ? await reporting(client.job(id)) : undefined;
         const url = client.mlflowUrl(job?.tracking.experiment_id, job?.tracking.run_id);
         const widgetId = `jupyter-mlops-mlflow-${job?.id ?? 'home'}`;
         const known = [...shell.widgets('main')].find(w => w.id === widgetId);
         if (!known) {
+          dressMlflow(window.localStorage, document.body.dataset.jpThemeLight === 'false');
           // Same origin, behind Jupyter's login; MLflow needs its own scripts and storage.
           const content = new IFrame({
             sandbox: [

@@ -5,6 +5,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { runAsJobIcon } from '../icons';
+import { ID_ARGS, jobIdOf } from '../jobId';
 import { CommandIDs, IJobs } from '../tokens';
 
 /** "Run as Job…" from the toolbar, the palette, the file browser and the Run menu. */
@@ -97,15 +98,9 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
 
     commands.addCommand(CommandIDs.rerunJobWithChanges, {
       label: trans.__('Rerun Job with Changes…'),
-      describedBy: {
-        args: {
-          type: 'object',
-          properties: { id: { type: 'string', description: 'The id of the job' } }
-        }
-      },
+      describedBy: { args: ID_ARGS },
       execute: async args => {
-        const hit = app.contextMenuHitTest(node => !!node.dataset.mlopsJob);
-        const id = typeof args.id === 'string' ? args.id : hit?.dataset.mlopsJob;
+        const id = jobIdOf(app, args);
         if (!id) {
           return;
         }

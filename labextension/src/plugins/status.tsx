@@ -23,7 +23,11 @@ class JobsStatus extends ReactWidget {
       <UseSignal signal={this._model.changed}>
         {() => {
           const { active } = this._model;
-          const label = this._trans._n('%1 job running', '%1 jobs running', active);
+          const label = this._trans._n(
+            '%1 job queued or running',
+            '%1 jobs queued or running',
+            active
+          );
           return (
             <button
               type="button"
@@ -45,7 +49,7 @@ class JobsStatus extends ReactWidget {
 /** How many jobs are on their way, in the status bar. */
 export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:status',
-  description: 'Shows the number of running jobs in the status bar.',
+  description: 'Shows the number of queued and running jobs in the status bar.',
   autoStart: true,
   requires: [IJobs, IStatusBar],
   optional: [ITranslator],

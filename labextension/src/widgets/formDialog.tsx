@@ -145,7 +145,7 @@ export class JobFormDialog extends Dialog<Job> {
     super({
       title: rerunOf
         ? trans.__('Rerun %1 with changes', rerunOf.name)
-        : trans.__('Run %1 as job', info.notebook.split('/').pop() ?? info.notebook),
+        : trans.__('Run %1 as a job', info.notebook.split('/').pop() ?? info.notebook),
       body,
       buttons: [
         Dialog.cancelButton({ label: trans.__('Cancel') }),

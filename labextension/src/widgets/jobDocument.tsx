@@ -11,6 +11,7 @@ import * as React from 'react';
 
 import { MlopsError } from '../api/client';
 import type { Job } from '../api/types';
+import { ErrorNotice } from '../components/ErrorNotice';
 import { Details, Parameters } from '../components/JobDetails';
 import type { IHeaderActions, Tab } from '../components/JobHeader';
 import { JobHeader } from '../components/JobHeader';
@@ -109,6 +110,8 @@ export class JobContent extends Panel {
 
   private async _start(): Promise<void> {
     const { model, id } = this._options;
+    this._error = null;
+    this._changed.emit();
     try {
       this._take(model.get(id) ?? (await model.client.job(id)));
     } catch (error) {
@@ -175,16 +178,22 @@ export class JobContent extends Panel {
               }}
               onShown={() => this._leadKeyboard()}
               actions={actions(this._job)}
+              error={this._error}
+              onRetry={() => void this._start()}
               trans={trans}
             />
-          ) : this._error ? (
+          ) : this._error?.status === 404 ? (
             <div className="jp-mlops-notice jp-mod-error" role="alert">
-              {this._error.status === 404
-                ? trans.__('This job has been deleted.')
-                : this._error.message}
+              {trans.__('This job has been deleted.')}
             </div>
+          ) : this._error ? (
+            <ErrorNotice
+              error={this._error}
+              onRetry={() => void this._start()}
+              trans={trans}
+            />
           ) : (
-            <div className="jp-mlops-header" role="status">
+            <div className="jp-mlops-empty" role="status">
               {trans.__('Loading…')}
             </div>
           )
