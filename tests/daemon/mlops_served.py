@@ -89,5 +89,5 @@ async def serve(
         server.should_exit = True
         await serving
         listening.close()
-        await service.stop_tasks()
+        await service.background.stop()
         await stage.close()

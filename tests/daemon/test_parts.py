@@ -18,6 +18,7 @@ from jupyter_mlops.daemon.logs import Redaction, configure, secret_values
 from jupyter_mlops.errors import InvalidInput
 from jupyter_mlops.jobs import attempt_log, capacity, kernelspecs
 from jupyter_mlops.jobs.attempt_log import Digest
+from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.capacity import Amount
 from jupyter_mlops.jobs.model import Resources
 from jupyter_mlops.settings import CapacitySettings
@@ -321,3 +322,35 @@ def test_an_unreadable_kernelspec_is_left_out(
     found = kernelspecs.installed()
     assert "ok" in found
     assert not {"cut", "empty", "list", "bad name"} & set(found)
+
+
+# --- background -----------------------------------------------------------------------------------
+
+
+def test_what_fails_in_the_background_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    """At once, by its name; the others go on until they are stopped."""
+    ended: list[str] = []
+
+    async def broken() -> None:
+        raise KeyError("nobody catches it")
+
+    async def lasting() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("lasting")
+
+    async def story() -> None:
+        background = Background()
+        background.spawn(lasting(), "what lasts")
+        failing = background.spawn(broken(), "the queue")
+        await asyncio.wait([failing])
+        await asyncio.sleep(0)
+        assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+            ("ERROR", "the queue failed in the background")
+        ]
+        assert ended == []
+        await background.stop()
+        assert ended == ["lasting"]
+
+    asyncio.run(story())

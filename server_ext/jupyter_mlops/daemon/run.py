@@ -107,7 +107,7 @@ async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
         yield service
     finally:
         hub.close()
-        await service.stop_tasks()
+        await service.background.stop()
         await dispatcher.stop()
         await tracking.stop()
 
@@ -138,8 +138,8 @@ async def _serve(service: Service, lock: DaemonLock) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     leaving = asyncio.create_task(service.leaving.wait())
     watching = [
-        asyncio.create_task(_leave_when_idle(service)),
-        asyncio.create_task(presence.watch()),
+        service.background.spawn(_leave_when_idle(service), "leaving when idle"),
+        service.background.spawn(presence.watch(), "keeping sockets and lock in place"),
     ]
     log.info("daemon %s serves %s", __version__, paths.daemon_socket())
     try:

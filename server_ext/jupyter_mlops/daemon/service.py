@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from starlette.requests import Request
 
 from jupyter_mlops import paths
 from jupyter_mlops._version import __version__
+from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.capacity import Amount
 from jupyter_mlops.jobs.dispatcher import Dispatcher
 from jupyter_mlops.jobs.hub import Hub
@@ -41,29 +41,13 @@ class Service:
     #: Requests under way, streams included.
     active: int = 0
     last_active: float = field(default_factory=time.monotonic)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    #: What nobody waits for; ended with the daemon.
+    background: Background = field(default_factory=Background)
 
     def leave(self, why: str) -> None:
         """Have the daemon leave; the log keeps the reason."""
         log.info("the daemon is to leave: %s", why)
         self.leaving.set()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that nobody waits for."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    async def stop_tasks(self) -> None:
-        """End what nobody waits for."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("something in the background failed", exc_info=error)
 
     def status(self, counts: dict[Any, int]) -> dict[str, Any]:
         """The answer of `GET /status`."""

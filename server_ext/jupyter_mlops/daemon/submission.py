@@ -62,7 +62,7 @@ async def submit(
     job, created = await service.dispatcher.submit(new, files)
     if created and new.git_commit is not None:
         # Asking git may take long, so nobody waits for it.
-        service.spawn(_learn_git_dirty(service, job.id, Path(new.notebook)))
+        service.background.spawn(_learn_git_dirty(service, job.id, Path(new.notebook)))
     return job, created
 
 

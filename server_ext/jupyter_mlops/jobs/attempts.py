@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from jupyter_mlops.errors import Busy, MlopsError, StoreFull, StoreUnusable
 from jupyter_mlops.jobs import attempt_log, job_files, kernelspecs, store_reader
 from jupyter_mlops.jobs.attempt_log import Digest, ExitRecord
 from jupyter_mlops.jobs.attempt_order import BUNDLE, make_order, write_order
+from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.bundle import LINKS
 from jupyter_mlops.jobs.capacity import Amount
 from jupyter_mlops.jobs.entry import Entry
@@ -65,7 +66,7 @@ class Attempts:
         self._publisher = publisher
         self._environment = environment
         self._gpu_names = gpu_names
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background()
         self._launching: set[asyncio.Task[Any]] = set()
         self._farewells: dict[str, asyncio.Task[None]] = {}
         # Threads of our own: the loop's may be busy with something slow.
@@ -76,10 +77,7 @@ class Attempts:
         if self._launching:
             # Between "starting" and the runner's life nobody could tell what became of it.
             await asyncio.wait(self._launching, timeout=_LAUNCH_PATIENCE)
-        tasks = [*self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.stop()
         await self.launcher.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -99,7 +97,7 @@ class Attempts:
     def stop_runner(self, entry: Entry) -> None:
         """End the attempt's runner in the background, if it is launched already."""
         if entry.launched is not None and entry.stopping is None:
-            entry.stopping = self._spawn(entry.launched.stop())
+            entry.stopping = self._background.spawn(entry.launched.stop())
 
     async def gone(self, job_id: str) -> None:
         """Return when no runner of the job's last attempt is left."""
@@ -113,7 +111,7 @@ class Attempts:
         self, entry: Entry, life: Coroutine[Any, Any, None], done: Callable[[], None]
     ) -> None:
         entry.digest, entry.feed = Digest(), Feed()
-        self._spawn(self._guarded(entry, life, done))
+        self._background.spawn(self._guarded(entry, life, done))
 
     async def _guarded(
         self, entry: Entry, life: Coroutine[Any, Any, None], done: Callable[[], None]
@@ -211,7 +209,7 @@ class Attempts:
             if entry.state is State.STARTING:
                 # In the background: output goes on although the store may be locked.
                 event = Prepared(number, time.time(), start)
-                entry.recording = self._spawn(self._record(entry, event))
+                entry.recording = self._background.spawn(self._record(entry, event))
 
         entry.watcher = Watcher(
             paths.attempt_dir(entry.id, number),
@@ -225,7 +223,7 @@ class Attempts:
         if entry.stored.record.cancelling:
             self.stop_runner(entry)
         ended = await entry.watcher.watch()
-        self._farewells[entry.id] = farewell = self._spawn(_farewell(launched))
+        self._farewells[entry.id] = farewell = self._background.spawn(_farewell(launched))
         farewell.add_done_callback(lambda task: self._forget_farewell(entry.id, task))
         await self._end(entry, number, ended)
 
@@ -278,20 +276,6 @@ class Attempts:
                 return
 
     # --- helpers ---
-
-    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        async def wrapped() -> None:
-            await work
-
-        task = asyncio.create_task(wrapped())
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("something about an attempt failed", exc_info=error)
 
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)

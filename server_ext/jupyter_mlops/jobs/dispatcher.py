@@ -17,6 +17,7 @@ from jupyter_mlops import paths
 from jupyter_mlops.errors import Conflict
 from jupyter_mlops.jobs import job_files
 from jupyter_mlops.jobs.attempts import Attempts
+from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.capacity import Amount, gpu_names, total
 from jupyter_mlops.jobs.entry import Entry
 from jupyter_mlops.jobs.feed import Feed
@@ -60,7 +61,7 @@ class Dispatcher:
         self._entries: dict[str, Entry] = {}
         self._queue: list[tuple[float, str]] = []
         self._wake = asyncio.Event()
-        self._loops: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._alarm: asyncio.TimerHandle | None = None
 
     # --- life ---
@@ -73,14 +74,13 @@ class Dispatcher:
             if entry.state is not State.QUEUED:
                 self._attempts.take_up(entry, self._wake.set)
         await self._sweep()
-        self._loops = [asyncio.create_task(self._dispatch()), asyncio.create_task(self._tick())]
+        self._background.spawn(self._dispatch(), "the queue")
+        self._background.spawn(self._tick(), "the clock of attempts")
         self._wake.set()
 
     async def stop(self) -> None:
         """Stop dispatching and following; runners go on."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._background.stop()
         await self._attempts.close()
 
     def release_followers(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.model import Job
 from jupyter_mlops.jobs.runner.files import replace_with_copy
 from jupyter_mlops.jobs.store import Store
@@ -33,7 +34,7 @@ class Exports:
         self._wanted: dict[str, tuple[Job, Path, float]] = {}
         self._found: dict[str, tuple[Path | None, str]] = {}
         self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def want(self, job: Job, target: Path) -> None:
         """Have the job's notebook rendered, and published as `target`."""
@@ -52,13 +53,11 @@ class Exports:
 
     def start(self) -> None:
         """Begin to work."""
-        self._task = asyncio.create_task(self._loop(), name="export HTML")
+        self._background.spawn(self._loop(), "export HTML")
 
     async def stop(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     async def _loop(self) -> None:
         while True:

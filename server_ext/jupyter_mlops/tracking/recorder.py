@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import MlopsError, NotFound
 from jupyter_mlops.jobs import store_reader
+from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.bundle import NOTEBOOK
 from jupyter_mlops.jobs.model import Job, Tracking
 from jupyter_mlops.jobs.recording import RunReference
@@ -56,8 +57,7 @@ class RunRecorder:
         self._schedule = Schedule(self._sync_one, at_once=_AT_ONCE)
         self._exports = Exports(store, self._renderer, self._exported)
         self._sync = Sync(store, runs, self._records, self._exports)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def start(self) -> None:
         """Take up what a previous daemon left, then work in the background."""
@@ -69,17 +69,12 @@ class RunRecorder:
             self._schedule.add(stored.job.id)
         self._schedule.start()
         self._exports.start()
-        self._tasks = [
-            asyncio.create_task(self._follow_metrics(), name="live metrics"),
-            asyncio.create_task(self._reconcile(), name="reconcile runs"),
-        ]
+        self._background.spawn(self._follow_metrics(), "live metrics")
+        self._background.spawn(self._reconcile(), "reconcile runs")
 
     async def stop(self) -> None:
         """Stop; what is left is done by the next daemon."""
-        tasks = [*self._tasks, *self._background]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.stop()
         await self._exports.stop()
         await self._schedule.stop()
         await self._renderer.stop()
@@ -131,7 +126,7 @@ class RunRecorder:
         # The attempt may have been cancelled while its run was made: look once more.
         self._schedule.add(job.id, delay=1.0)
         if begun.run_id is not None:
-            self._spawn(self._tell_begun(job, record.experiment, begun))
+            self._background.spawn(self._tell_begun(job, record.experiment, begun))
         elsewhere = directed_elsewhere(given) or "MLFLOW_TRACKING_URI" in job.spec.env_from
         return RunReference(
             begun.run_id, begun.experiment_id, {} if elsewhere else begun.environment
@@ -149,11 +144,6 @@ class RunRecorder:
             await self._store.update(job.id, tracking=tracking)
         except MlopsError as error:
             log.warning("job %s: %s", job.id, error.detail)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     async def _take_up(self, stored: StoredJob) -> None:
         record, _ = await self._record(stored.job, stored.job.attempt)

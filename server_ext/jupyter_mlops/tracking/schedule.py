@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.jobs.background import Background
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class Schedule:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
         self._wake = asyncio.Event()
-        self._loop_task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def __len__(self) -> int:
         return len(self._due.keys() | self._under_way.keys())
@@ -58,16 +59,11 @@ class Schedule:
 
     def start(self) -> None:
         """Begin to work."""
-        self._loop_task = asyncio.create_task(self._loop(), name="sync runs")
+        self._background.spawn(self._loop(), "sync runs")
 
     async def stop(self) -> None:
         """Stop; what is under way is left where it is."""
-        tasks = [*self._under_way.values()]
-        if self._loop_task is not None:
-            tasks.append(self._loop_task)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.stop()
 
     async def _loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -80,7 +76,7 @@ class Schedule:
             )
             for _, job_id in ready[: max(0, self._at_once - len(self._under_way))]:
                 del self._due[job_id]
-                self._under_way[job_id] = asyncio.create_task(self._one(job_id))
+                self._under_way[job_id] = self._background.spawn(self._one(job_id))
             self._wake.clear()
             waiting = [due for job_id, due in self._due.items() if job_id not in self._under_way]
             full = len(self._under_way) >= self._at_once
