@@ -16,14 +16,14 @@ from pathlib import Path
 
 #: Seconds that `git status` may take; a larger working tree has no answer.
 STATUS_PATIENCE = 0.5
-#: Seconds for which an answer about a working tree is used again.
+#: Seconds for which an answer is used again: sweeps submit one notebook many times.
 _FRESH = 2.0
 
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH = re.compile(r"ref: (refs/[^\0\n]+)")
 _MAX_PACKED = 64 * 2**20
 
-_answers: dict[Path, tuple[float, bool | None]] = {}
+_answers: dict[tuple[str, ...], tuple[float, bool | None]] = {}
 _asking = threading.Lock()
 
 
@@ -53,25 +53,31 @@ def git_dirty(notebook: Path) -> bool | None:
     """Whether tracked files have changes, or `notebook` isn't tracked at all.
 
     None outside of a working tree, without git, or when git takes longer than `STATUS_PATIENCE`.
-    Blocks for up to twice that: call it in a thread. Answers about the same tree are used again
-    for two seconds.
+    Blocks for up to twice that: call it in a thread. Git's answers are used again for two seconds.
     """
     found = _repository(notebook.parent)
     if found is None:
         return None
     top, _ = found
+    changed = _lists(top, "status", "--porcelain", "--untracked-files=no", "-z")
+    if changed is not False:
+        return changed
+    tracked = _lists(top, "ls-files", "-z", "--", f":(literal){notebook}")
+    return None if tracked is None else not tracked
+
+
+def _lists(top: Path, *arguments: str) -> bool | None:
+    """Whether git lists anything, or did a moment ago; None: no answer."""
+    key = (str(top), *arguments)
     with _asking:
-        known = _answers.get(top)
+        known = _answers.get(key)
         if known is None or time.monotonic() - known[0] > _FRESH:
-            listed = _git(top, "status", "--porcelain", "--untracked-files=no", "-z")
+            listed = _git(top, *arguments)
             known = (time.monotonic(), None if listed is None else bool(listed))
             if len(_answers) > 100:
                 _answers.clear()
-            _answers[top] = known
-    if known[1] is not False:
-        return known[1]
-    tracked = _git(top, "ls-files", "-z", "--", f":(literal){notebook}")
-    return None if tracked is None else not tracked
+            _answers[key] = known
+    return known[1]
 
 
 def _git(top: Path, *arguments: str) -> bytes | None:
