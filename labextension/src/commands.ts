@@ -94,7 +94,7 @@ export function addJobCommands(
   });
 
   commands.addCommand(CommandIDs.openOutput, {
-    label: trans.__('Open Output Notebook'),
+    label: trans.__('Open Executed Notebook'),
     describedBy: { args: ID_ARGS },
     execute: async args => {
       const id = idOf(args);
@@ -107,7 +107,7 @@ export function addJobCommands(
         await commands.execute('docmanager:open', { path });
       } else {
         await showDialog({
-          title: trans.__('No output notebook here'),
+          title: trans.__('No executed notebook here'),
           body: job.outputs.notebook
             ? trans.__(
                 'It lies outside of the folder that this JupyterLab shows: %1',

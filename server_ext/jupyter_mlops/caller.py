@@ -17,6 +17,7 @@ from jupyter_mlops.errors import DaemonUnreachable, MlopsError
 from jupyter_mlops.starting import (
     START_TIMEOUT,
     daemon_pid,
+    lock_held,
     older,
     running_version,
     start_daemon,
@@ -84,7 +85,7 @@ class Caller:
         start_daemon(self.listening, timeout)
 
     def stop_daemon(self, timeout: float = START_TIMEOUT) -> bool:
-        """Stop the daemon and return when it no longer listens; False when none did.
+        """Stop the daemon and return when it has let go of its files; False when none listened.
 
         Raises:
             DaemonUnreachable: it doesn't leave within `timeout` seconds.
@@ -102,7 +103,8 @@ class Caller:
             asking.close()
         self.close()
         deadline = time.monotonic() + timeout
-        while self.listening():
+        # It closes its store after it has stopped to listen: only then the directory can be copied.
+        while self.listening() or lock_held():
             if before is not None and daemon_pid() not in (None, before):
                 return True  # somebody else has started the next one already
             if time.monotonic() >= deadline:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 import sys
 import time
@@ -31,6 +32,8 @@ START_TIMEOUT = 30.0
 _WINNER_GRACE = 2.0
 _TAIL_BYTES = 4096
 _TAIL_LINES = 12
+#: How a line of the log begins, other than a message for whoever started the daemon.
+_RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 
 # What belongs to one kernel or one job, not to a process that outlives both.
 _FOREIGN_PREFIXES = ("JPY_", "MLOPS_", "IPYTHON_", "KERNEL_")
@@ -170,8 +173,10 @@ def _failed(code: int, log_start: int) -> MlopsError:
         kind.exit_code: kind for kind in (StoreUnusable, Refused, InvalidInput)
     }
     tail = log_tail(log_start)
-    if code in kinds and tail:
-        return kinds[code](tail, hint=f"The daemon's log: {paths.daemon_log()}")
+    # What it says itself; the one before it may still have been writing to the same log.
+    said = "\n".join(line for line in tail.splitlines() if not _RECORD.match(line))
+    if code in kinds and said:
+        return kinds[code](said, hint=f"The daemon's log: {paths.daemon_log()}")
     return _unreachable(f"The daemon ended with exit code {code} at its start", log_start)
 
 
@@ -211,6 +216,25 @@ def trusted_socket() -> Path:
             hint=f"Make it yours alone (chmod 700 {path.parent}) or remove it, and try again.",
         )
     return path
+
+
+def lock_held() -> bool:
+    """Whether a daemon still has the data directory: it may no longer listen, or not yet."""
+    import fcntl  # only where something is stopped
+
+    try:
+        file = os.open(paths.daemon_lock(), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # such a thing can't be locked here: nobody has
+    finally:
+        os.close(file)
+    return False
 
 
 def daemon_record() -> dict[str, Any]:

@@ -508,7 +508,10 @@ def test_help_of_a_verb(cli: Run) -> None:
     assert "-p, --param NAME=VALUE" in text
     assert cli("help", "run").stdout == text
     assert cli("run", "nb.ipynb", "-h").stdout == text
-    assert cli("help", "daemon").stdout.count("usage:") == 4
+    family = cli("help", "daemon").stdout
+    assert family.count("usage:") == 4
+    assert cli("daemon", "--help").stdout == cli("daemon", "-h").stdout == family
+    assert len(json.loads(cli("daemon", "--help", "--json").stdout)["verbs"]) == 4
     assert json.loads(cli("help", "run", "--json").stdout)["verbs"][0]["verb"] == "run"
     assert cli("help", "rnu").returncode == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -115,6 +116,23 @@ def test_f26_the_daemons_own_error_is_ours(
     with pytest.raises(kind, match=r"jobs\.db is corrupt") as caught:
         Client().status()
     assert type(caught.value) is kind
+
+
+def test_f26_what_another_daemon_logs_meanwhile_is_not_the_reason(
+    program: Callable[[str], Path],
+) -> None:
+    """The one before it may still write its last lines into the same log."""
+    program(
+        """\
+        import sys
+        print("2026-11-23 17:37:03,881 INFO uvicorn.error: Shutting down", file=sys.stderr)
+        print("/data/jobs.db is corrupt.", file=sys.stderr)
+        sys.exit(7)
+        """
+    )
+    with pytest.raises(StoreUnusable) as caught:
+        Client().status()
+    assert caught.value.detail == "/data/jobs.db is corrupt."
 
 
 def test_a_daemon_that_never_listens_is_given_up(program: Callable[[str], Path]) -> None:
@@ -242,6 +260,36 @@ def test_a_daemon_that_doesnt_leave_is_told(serve: Serve) -> None:
     with pytest.raises(DaemonUnreachable, match="4242") as caught:
         Client(start=False).stop_daemon(timeout=0.3)
     assert "kill -KILL 4242" in caught.value.hint
+
+
+def test_stopping_waits_until_the_store_is_closed(serve: Serve) -> None:
+    """A daemon that listens no more still closes its store; a copy made then would be torn."""
+    closed = threading.Event()
+
+    def answer(request: Request) -> None:
+        request.json({})
+        server.stop()
+
+    server = serve(answer)
+    paths.private_dir(paths.data_dir())
+    with paths.daemon_lock().open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DaemonUnreachable, match="doesn't stop"):
+            Client(start=False).stop_daemon(timeout=0.5)
+    server = serve(answer)
+    with paths.daemon_lock().open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def close() -> None:
+            time.sleep(0.3)
+            closed.set()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+        closing = threading.Thread(target=close)
+        closing.start()
+        assert Client(start=False).stop_daemon() is True
+        assert closed.is_set()
+        closing.join()
 
 
 def test_stopping_what_doesnt_run() -> None:

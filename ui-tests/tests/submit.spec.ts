@@ -1,6 +1,6 @@
 import { code, expect, gate, markdown, parameters, test } from './support';
 
-/** The first journey: from the toolbar's button to the output notebook. */
+/** The first journey: from the toolbar's button to the executed notebook. */
 test('a notebook runs from the toolbar with a changed parameter, and grows', async ({
   page,
   lab,
@@ -36,7 +36,7 @@ test('a notebook runs from the toolbar with a changed parameter, and grows', asy
   await page.keyboard.type('broken');
   await expect(cell).toHaveText('rounds * 14');
 
-  await lab.document.getByRole('button', { name: 'Open output notebook' }).click();
+  await lab.document.getByRole('button', { name: 'Open executed notebook' }).click();
   const output = page.locator('.jp-NotebookPanel:visible');
   await expect(output.getByText('lr is 0.5')).toBeVisible();
   const job = await mlops.newest('train');

@@ -94,7 +94,7 @@ export function JobHeader(props: IJobHeaderProps): React.JSX.Element {
             />
           )}
           <Button
-            label={trans.__('Open output notebook')}
+            label={trans.__('Open executed notebook')}
             disabled={!job.outputs.notebook}
             onClick={actions.openOutput}
           />

@@ -1,4 +1,4 @@
-import { Debouncer } from '@lumino/polling';
+import { Throttler } from '@lumino/polling';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
@@ -27,7 +27,9 @@ export class JobsModel implements IDisposable {
     readonly client: MlopsClient,
     readonly stream: MlopsStream
   ) {
-    this._recount = new Debouncer(() => this._count(), COUNT_DELAY_MS);
+    // At the end of the delay, which the next change doesn't put off.
+    const edge = 'trailing';
+    this._recount = new Throttler(() => this._count(), { limit: COUNT_DELAY_MS, edge });
     stream.connectedChanged.connect(this._onConnected, this);
   }
 
@@ -288,7 +290,7 @@ export class JobsModel implements IDisposable {
   private _loading = false;
   private _error: MlopsError | null = null;
   private _subscription: IDisposable | null = null;
-  private _recount: Debouncer;
+  private _recount: Throttler;
   private _isDisposed = false;
   private _changed = new Signal<this, void>(this);
   private _jobChanged = new Signal<this, Job>(this);

@@ -1,11 +1,11 @@
 /* eslint-disable jupyter/prefer-lazy-imports -- activation needs these at once */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { MlopsClient } from '../api/client';
 import { MlopsStream } from '../api/stream';
 import { addJobCommands } from '../commands';
+import { Announcements } from '../model/announcements';
 import { Deletion } from '../model/deletion';
 import { JobsModel } from '../model/jobs';
 import { CommandIDs, IJobs } from '../tokens';
@@ -26,31 +26,14 @@ export const modelPlugin: JupyterFrontEndPlugin<IJobs> = {
     const deletion = new Deletion(client, trans);
     addJobCommands(app, model, deletion, trans);
 
-    model.ended.connect((_, job) => {
-      const actions: Notification.IAction[] = [
-        {
-          label: trans.__('Open'),
-          callback: () => void app.commands.execute(CommandIDs.openJob, { id: job.id })
-        }
-      ];
-      if (job.state === 'succeeded') {
-        Notification.success(trans.__('%1 succeeded', job.name), {
-          actions,
-          autoClose: 6000
-        });
-      } else if (job.state === 'failed') {
-        const why = job.failure?.message ?? '';
-        Notification.error(trans.__('%1 failed. %2', job.name, why), {
-          actions,
-          autoClose: false
-        });
-      } else {
-        Notification.info(trans.__('%1 was cancelled', job.name), {
-          actions,
-          autoClose: 4000
-        });
-      }
-    });
+    const announcements = new Announcements(
+      {
+        open: job => void app.commands.execute(CommandIDs.openJob, { id: job.id }),
+        showJobs: () => void app.commands.execute(CommandIDs.showJobs)
+      },
+      trans
+    );
+    model.ended.connect((_, job) => announcements.announce(job));
     void app.restored.then(() => model.start());
     return { model, deletion };
   }

@@ -186,7 +186,7 @@ class Widget(Display):
         self._html = ipywidgets.HTML(value=html(view), layout={"width": "100%"})
         self._button = ipywidgets.Button(
             description="Cancel",
-            tooltip="Stop the job. While a cell waits for it, interrupt that cell first.",
+            tooltip="Cancel the job. While a cell waits for it, interrupt that cell first.",
             layout={"width": "auto"},
         )
         self._button.on_click(self._clicked)

@@ -178,6 +178,10 @@ def find_verb(
             return verb, list(words[1:])
     family = [verb.name for verb in verbs if verb.name.startswith(f"{words[0]} ")]
     if family:
+        asked = [word for word in words[1:] if word not in ("-h", "--help")]
+        if len(asked) < len(words) - 1:
+            about = next(verb for verb in verbs if verb.name == "help")
+            return about, [words[0], *asked]
         raise InvalidInput(
             f"{words[0]} needs to know what to do.", hint=f"One of: {', '.join(family)}."
         )

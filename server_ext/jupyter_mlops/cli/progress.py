@@ -70,7 +70,8 @@ class View:
         if self.job.get("cancelling") and self.state in ("queued", "starting", "running"):
             return "cancelling"
         if self.state == "queued":
-            return one_line(self.job.get("waiting_for") or "")
+            waits = one_line(self.job.get("waiting_for") or "")
+            return f"waits for {waits}" if waits else ""
         return ""
 
     def take(self, event: dict[str, Any]) -> None:

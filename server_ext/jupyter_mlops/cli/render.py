@@ -172,7 +172,7 @@ def next_steps(console: Console, job: Job, *, shown: bool = False) -> str:
         "cancelled": [(f"jupyter mlops rerun {short}", "from its start")],
     }.get(job["state"]) or [
         (f"jupyter mlops attach {short}", "follow it"),
-        (f"jupyter mlops cancel {short}", "stop it"),
+        (f"jupyter mlops cancel {short}", "cancel it"),
     ]
     if shown:
         steps = [step for step in steps if not step[0].startswith("jupyter mlops show ")]
@@ -199,7 +199,7 @@ def details(console: Console, job: Job) -> None:
     rows = [
         ("id", job["id"]),
         ("rerun of", job.get("rerun_of") or ""),
-        ("source", one_line(job["notebook"])),
+        ("made from", one_line(job["notebook"])),
         ("snapshot", job["notebook_hash"]),
         ("git", commit + (", with uncommitted changes" if job.get("git_dirty") else "")),
         ("kernel", one_line(kernel_name)),
@@ -284,7 +284,8 @@ def _remark(job: Job) -> str:
     if job.get("cancelling"):
         return "cancelling"
     if job["state"] == "queued":
-        return one_line(job.get("waiting_for") or "")
+        waits = one_line(job.get("waiting_for") or "")
+        return f"waits for {waits}" if waits else ""
     progress = job.get("progress") or {}
     if job["state"] == "running" and progress.get("total"):
         source = one_line(progress.get("current_source") or "")

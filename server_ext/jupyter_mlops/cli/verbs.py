@@ -66,7 +66,12 @@ VERBS = (
         "jobs:list_jobs",
         [],
         [
-            Option("--state", "only these: queued, running, failed, …", "STATE", many=True),
+            Option(
+                "--state",
+                "only these: queued, starting, running, succeeded, failed, cancelled",
+                "STATE",
+                many=True,
+            ),
             Option("--name", "only jobs with this in their name", "TEXT"),
             Option("--notebook", "only jobs of this notebook", "PATH"),
             Option("--limit", "at most so many (20)", "N"),
@@ -96,7 +101,7 @@ VERBS = (
     ),
     Verb(
         "cancel",
-        "Stop jobs",
+        "Cancel jobs that wait or run; what they have written stays",
         "jobs:cancel",
         [Argument("JOB", many=True)],
         [],
