@@ -69,8 +69,8 @@ def test_the_line_says_it_all(screen: Screen) -> None:
 
 def test_a_job_that_waits_says_why(screen: Screen) -> None:
     """Instead of a bar that can't move."""
-    waiting = view(state="queued", waiting_for="2 CPUs are free, it needs 4")
-    assert Bar(console(screen)).line(waiting) == "train  queued  0:00  2 CPUs are free, it needs 4"
+    waiting = view(state="queued", waiting_for="4 CPUs (2 free)")
+    assert Bar(console(screen)).line(waiting) == "train  queued  0:00  waits for 4 CPUs (2 free)"
 
 
 def test_a_job_that_is_cancelled_says_so(screen: Screen) -> None:
@@ -180,7 +180,7 @@ def test_plain_lines() -> None:
         lines.update(found, event)
     said = [line.partition("] ")[2] for line in out.getvalue().splitlines()]
     assert said == [
-        "queued: a CPU",
+        "queued: waits for a CPU",
         "starting",
         "running",
         "cell 1/2  a = 1",

@@ -28,12 +28,12 @@ def test_a_missing_translation_is_seen(tmp_path):
     wanted = messages.messages(ROOT / "labextension/src")
     entries = json.loads(CATALOGS[0].read_text())
     del entries["Jobs"]
-    entries["Waiting: %1"] = ["기다림"]
+    entries["Waiting for %1"] = ["기다림"]
     broken = tmp_path / "broken.json"
     broken.write_text(json.dumps(entries))
     assert messages.differences(broken, wanted) == [
         "lacks: Jobs",
-        "other placeholders: Waiting: %1",
+        "other placeholders: Waiting for %1",
     ]
 
 

@@ -121,9 +121,9 @@ def test_while_it_runs() -> None:
 
 def test_why_it_waits() -> None:
     """Is said."""
-    job = a_job(state="queued", waiting_for="2 CPUs, 1 is free", started_at=None)
-    assert "queued: 2 CPUs, 1 is free" in html(View(job))
-    assert "queued: 2 CPUs, 1 is free" in text(View(job))
+    job = a_job(state="queued", waiting_for="2 CPUs (1 free)", started_at=None)
+    assert "queued: waits for 2 CPUs (1 free)" in html(View(job))
+    assert "queued: waits for 2 CPUs (1 free)" in text(View(job))
 
 
 def test_cancelling_is_said() -> None:
