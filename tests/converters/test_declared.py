@@ -188,3 +188,18 @@ def test_the_first_code_cell_with_the_tag_counts(notebook_of):
     assert [one.name for one in declared_parameters(check_notebook(made))] == ["a"]
     made["cells"][0]["cell_type"] = "markdown"
     assert declared_parameters(check_notebook(made)) == []
+
+
+@pytest.mark.parametrize("language", ["r", "bash", "scala"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x: T[" + " " * 200_000,
+        "x=" + "$(" * 100_000,
+        "x=" + "'\\" * 100_000,
+        "x = " + '"\\"' * 60_000,
+    ],
+)
+def test_a33_long_lines_are_read_in_linear_time(language: str, line: str) -> None:
+    """Whoever wrote them: nothing else is answered meanwhile."""
+    declared_in(line, language)

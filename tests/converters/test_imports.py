@@ -178,3 +178,6 @@ def test_long_sources_are_read_in_linear_time():
     found_in("(" * 50_000)
     found_in("a" * 300_000 + "?")
     found_in("a = " + "b." * 100_000 + "\n!x")
+    found_in("import x = " + "'\\" * 100_000 + "\n!ls")
+    found_in("import a\n" + ("a" + "." * 4_900 + "\n") * 100 + "!ls")
+    found_in("import a\n" + ("a" + " " * 4_900 + "\n") * 100 + "!ls")

@@ -21,14 +21,15 @@ _MAX_LINE = 5_000
 
 _CELL_MAGIC = re.compile(r"\s*%%(?P<name>[^\W\d]\w*)(?P<line>.*)")
 _LINE_MAGIC = re.compile(r"(?P<indent>\s*)(?:%[^\W\d%]|!|\?{1,2}\s*[%\w]|[,;/][^\W\d])")
-_ASSIGNED = re.compile(r"(?P<indent>\s*)(?P<target>[^\W\d][\w.,\s\[\]'\"]*?)\s*=\s*(?:%[^\W\d]|!)")
+_ASSIGNED = re.compile(r"(?P<indent>\s*)(?P<target>[^\W\d][\w.,\s\[\]'\"]*+)=\s*(?:%[^\W\d]|!)")
 _HELP = re.compile(
-    r"(?P<indent>\s*)%{0,2}[^\W\d][\w.*]*(?:\[[^\]]*\])?[\w.*]*\s*\?{1,2}\s*(?:#.*)?"
+    r"(?P<indent>\s*)%{0,2}[^\W\d][\w.*]*+(?:\[[^\]]*\][\w.*]*+)?\s*\?{1,2}\s*(?:#.*)?"
 )
-#: What decides whether the next line begins a statement.
+#: What decides whether the next line begins a statement. A string that isn't closed goes to the end
+#: of its line: beginning anew at each quote in it would take time in proportion to the square.
 _TOKEN = re.compile(
     r'(?P<triple>[rRbBuUfFtT]{0,2}(?P<quotes>"""|\'\'\'))'
-    r"|[rRbBuUfFtT]{0,2}(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
+    r"|[rRbBuUfFtT]{0,2}(?:\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?)"
     r"|#[^\n]*|(?P<open>[\[({])|(?P<close>[\])}])"
 )
 
@@ -93,7 +94,7 @@ def _replaced(line: str) -> str | None:
     if len(line) > _MAX_LINE:
         return None
     if match := _ASSIGNED.match(line):
-        return f"{match['indent']}{match['target']} = None"
+        return f"{match['indent']}{match['target'].rstrip()} = None"
     if match := _LINE_MAGIC.match(line) or _HELP.fullmatch(line):
         return f"{match['indent']}pass"
     return None

@@ -19,10 +19,12 @@ _COMMENT_MARKS = {
 }
 _ASSIGNMENT = re.compile(
     r"\s*(?:(?:val|var|let|const|def|my|local|export)\s+|\$)?"
-    r"(?P<name>[A-Za-z_]\w*)\s*(?::{1,2}\s*(?P<type>[A-Za-z]\w*)(?:[\[{<][^=]*)?\s*)?"
+    r"(?P<name>[A-Za-z_]\w*)\s*(?::{1,2}\s*(?P<type>[A-Za-z]\w*)(?:[\[{<][^=]*+)?\s*)?"
     r"(?P<sign>=(?!=)|<-)\s*(?P<value>.*)"
 )
 _STRING = re.compile(r"""(?P<quote>["'])(?P<body>(?:(?!(?P=quote))[^\\]|\\.)*)(?P=quote)""")
+#: After so many quotes that nothing closes (MATLAB transposes by one), no comment is looked for.
+_UNCLOSED_MOST = 8
 _WHOLE = re.compile(r"[+-]?\d+")
 _REAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORDS: dict[str, bool | None] = {
@@ -86,19 +88,21 @@ def _is_bash(line: str, match: re.Match[str]) -> bool:
     if re.match(r"\s*(?:export\s+|local\s+)?[A-Za-z_]\w*=(?!\s+\S)", line) is None:
         return False
     value, _ = _without_comment(match["value"], "#")
-    quoted = re.sub(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\$?\([^)]*\)|\\.""", "x", value.strip())
+    # What isn't closed goes to the end: its first is looked for once, not from each opening anew.
+    quoted = re.sub(r"""'[^']*+'?|"(?:[^"\\]|\\.)*+"?|\$?\([^)]*+\)?|\\.""", "x", value.strip())
     return " " not in quoted.replace("; ", ";").rstrip(";")
 
 
 def _without_comment(text: str, mark: str) -> tuple[str, str]:
     """The value and what the comment after it says; marks inside quotes are none."""
-    position = 0
-    while position < len(text):
+    position = unclosed = 0
+    while position < len(text) and unclosed < _UNCLOSED_MOST:
         if quoted := _STRING.match(text, position):
             position = quoted.end()
         elif text.startswith(mark, position) and (position == 0 or text[position - 1].isspace()):
             return text[:position], text[position:].lstrip(mark).strip()
         else:
+            unclosed += text[position] in "\"'"
             position += 1
     return text, ""
 
