@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
 import time
 from collections.abc import Callable
@@ -175,7 +176,13 @@ def test_cancelled_at_the_moment_of_its_begin_the_run_ends_as_well(tracked: Stor
     async def story(on: Tracked) -> None:
         job = await on.submit()
         reference = await on.recorder.begin(job, 1)
-        assert on.run(reference.run_id)["status"] == "RUNNING"
+
+        async def begun() -> bool:
+            # The store may only just have been opened: then the row follows.
+            found = on.sql("SELECT status FROM runs WHERE run_uuid = ?", reference.run_id)
+            return found == [("RUNNING",)]
+
+        await on.until(begun)
         await on.cancel(job)
         await on.synced(job)
 
@@ -512,7 +519,10 @@ def test_the_first_job_does_not_wait_for_the_store(home: Path, prepared_store: P
         assert on.run(reference.run_id)["status"] == "FINISHED"
         assert done.tracking.experiment == "work"
 
-    tracked_in(story)
+    # Whoever makes the store waits for this, however fast it is.
+    with (paths.private_dir(paths.mlflow_dir()) / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        tracked_in(story)
 
 
 def test_a_store_that_can_not_be_used_fails_no_job(mlflow_home: Path, tracked: Story) -> None:
