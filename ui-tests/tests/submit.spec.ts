@@ -23,7 +23,7 @@ test('a notebook runs from the toolbar with a changed parameter, and grows', asy
   await expect(lab.output('lr is 0.5')).toBeVisible();
   await expect(lab.document.locator('[data-mlops-status="running"]')).toHaveCount(1);
   await expect(lab.output('over the gate')).toHaveCount(0);
-  await expect(page.getByRole('button', { name: '1 job running' })).toBeVisible();
+  await expect(page.getByRole('button', { name: '1 job queued or running' })).toBeVisible();
 
   await mlops.open('go');
   await expect(lab.state).toHaveText('Succeeded');
@@ -55,20 +55,20 @@ test('"Run as Job…" is in the Run menu, the file browser and the palette', asy
     button: 'right'
   });
   await page.getByRole('menuitem', { name: 'Run as Job…' }).click();
-  await expect(lab.form.getByText('Run menu.ipynb as job')).toBeVisible();
+  await expect(lab.form.getByText('Run menu.ipynb as a job')).toBeVisible();
   await lab.form.getByRole('button', { name: 'Cancel' }).click();
   await expect(lab.form).toHaveCount(0);
 
   await lab.openNotebook(path);
   await page.menu.clickMenuItem('Run>Run as Job…');
-  await expect(lab.form.getByText('Run menu.ipynb as job')).toBeVisible();
+  await expect(lab.form.getByText('Run menu.ipynb as a job')).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(lab.form).toHaveCount(0);
 
   await page.menu.clickMenuItem('View>Activate Command Palette');
   await page.locator('.lm-CommandPalette-input:visible').fill('Run as Job');
   await page.locator('.lm-CommandPalette-item:visible', { hasText: 'Run as Job…' }).click();
-  await expect(lab.form.getByText('Run menu.ipynb as job')).toBeVisible();
+  await expect(lab.form.getByText('Run menu.ipynb as a job')).toBeVisible();
   await page.keyboard.press('Escape');
   expect((await mlops.get<{ jobs: unknown[] }>('jobs')).jobs).toEqual([]);
 });

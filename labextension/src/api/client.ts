@@ -155,7 +155,7 @@ export class MlopsClient {
       throw new MlopsError(0, {
         code: 'server_unreachable',
         detail: 'The Jupyter server does not answer.',
-        hint: String(error)
+        hint: `Check that it runs, and the network. (${String(error)})`
       });
     }
     if (response.ok) {

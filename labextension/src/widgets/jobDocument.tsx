@@ -54,10 +54,11 @@ export class JobContent extends Panel {
     const details = this._view(job => <Details job={job} trans={trans} />);
     this._views = { notebook: this._notebook, log: this._log, parameters, details };
     this.addWidget(this._header());
-    const stack = new StackedPanel();
-    stack.addClass('jp-mlops-job-body');
-    Object.values(this._views).forEach(view => stack.addWidget(view));
-    this.addWidget(stack);
+    this._body = new StackedPanel();
+    this._body.addClass('jp-mlops-job-body');
+    this._body.hide();
+    Object.values(this._views).forEach(view => this._body.addWidget(view));
+    this.addWidget(this._body);
     for (const [name, view] of Object.entries(this._views)) {
       view.node.id = `jp-mlops-view-${id}-${name}`;
       view.node.setAttribute('role', 'tabpanel');
@@ -143,6 +144,7 @@ export class JobContent extends Panel {
 
   private _take(job: Job): void {
     this._job = job;
+    this._body.show();
     this._jobChanged.emit(job);
     this._changed.emit();
     if (this._tab === 'log') {
@@ -220,6 +222,8 @@ export class JobContent extends Panel {
   private _execution: ExecutionModel;
   private _notebook: ExecutedNotebook;
   private _log: JobLog;
+  /** The views; nothing to see before the job is known. */
+  private _body: StackedPanel;
   private _views: Record<Tab, ReactWidget | ExecutedNotebook | JobLog>;
   private _jobChanged = new Signal<this, Job>(this);
   private _changed = new Signal<this, void>(this);
