@@ -62,6 +62,7 @@ test('"Run as Job…" is in the Run menu, the file browser and the palette', asy
   await lab.openNotebook(path);
   await page.menu.clickMenuItem('Run>Run as Job…');
   await expect(lab.form.getByText('Run menu.ipynb as a job')).toBeVisible();
+  await expect(lab.form.locator(':focus')).toHaveCount(1);
   await page.keyboard.press('Escape');
   await expect(lab.form).toHaveCount(0);
 
@@ -69,6 +70,7 @@ test('"Run as Job…" is in the Run menu, the file browser and the palette', asy
   await page.locator('.lm-CommandPalette-input:visible').fill('Run as Job');
   await page.locator('.lm-CommandPalette-item:visible', { hasText: 'Run as Job…' }).click();
   await expect(lab.form.getByText('Run menu.ipynb as a job')).toBeVisible();
+  await expect(lab.form.locator(':focus')).toHaveCount(1);
   await page.keyboard.press('Escape');
   expect((await mlops.get<{ jobs: unknown[] }>('jobs')).jobs).toEqual([]);
 });

@@ -286,6 +286,7 @@ export class ExecutionModel implements IDisposable {
       return;
     }
     const model = new NotebookModel();
+    content.cells.forEach(joinStreams);
     model.fromJSON(content);
     // Someone else may have written what it shows: nothing of it is trusted by itself.
     for (let index = 0; index < model.cells.length; index++) {
@@ -336,4 +337,13 @@ export class ExecutionModel implements IDisposable {
   private _cellChanged = new Signal<this, number>(this);
   private _changed = new Signal<this, void>(this);
   private _ended = new Signal<this, Job>(this);
+}
+
+/** Text that a file keeps line by line as one: the shared model would put commas between them. */
+function joinStreams(cell: nbformat.ICell): void {
+  for (const output of (cell.outputs as nbformat.IOutput[] | undefined) ?? []) {
+    if (output.output_type === 'stream' && Array.isArray(output.text)) {
+      output.text = output.text.join('');
+    }
+  }
 }

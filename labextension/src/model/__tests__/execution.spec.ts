@@ -125,6 +125,17 @@ describe('ExecutionModel', () => {
     ]);
   });
 
+  it('goes on with text that the saved notebook keeps line by line', async () => {
+    const text = ['one\n', 'two\n'];
+    server.saved = notebook(1, [{ output_type: 'stream', name: 'stdout', text }]);
+    await model.start(true);
+    expect(outputs(0)).toMatchObject([{ text: 'one\ntwo\n' }]);
+    await server.say({ seq: 2, type: 'stream', index: 0, name: 'stdout', text: 'three' });
+    expect(outputs(0)).toMatchObject([{ text: 'one\ntwo\nthree' }]);
+    const shared = (model.notebook?.cells.get(0) as ICodeCellModel).sharedModel;
+    expect(shared.getOutputs()).toMatchObject([{ text: 'one\ntwo\nthree' }]);
+  });
+
   it('clears outputs, at once or with the next one', async () => {
     await begin();
     const text = (seq: number, value: string): IAttemptEvent => ({
