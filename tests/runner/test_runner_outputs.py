@@ -371,3 +371,42 @@ def test_code_is_not_shown_the_runner(make_attempt: Make):
     assert attempt.text(1) == "__main__ True False\n"
     assert attempt.text(2) == "ipykernel.iostream OutStream IPythonKernel\n"
     assert os.linesep == "\n"
+
+
+def test_what_threads_print_between_short_cells_arrives(make_attempt: Make) -> None:
+    """Whoever flushes, the cell or the clock: each line once, none after its cell's end is lost."""
+    many = 150
+    attempt = make_attempt(
+        "import sys, threading, time\n"
+        "def talk():\n"
+        "    for i in range(2000):\n"
+        "        print('thread', i, file=sys.stderr)\n"
+        "        if i % 20 == 0: time.sleep(0.001)\n"
+        "talking = threading.Thread(target=talk)\n"
+        "talking.start()",
+        *(f"print('cell {number}')" for number in range(many)),
+        "talking.join()",
+    )
+    assert attempt.run()["state"] == "succeeded"
+    for number in range(many):
+        assert attempt.text(1 + number) == f"cell {number}\n"
+    said = "".join(attempt.text(number, "stderr") for number in range(many + 2))
+    assert sorted(said.splitlines()) == sorted(f"thread {i}" for i in range(2000))
+
+
+def test_what_is_changed_of_ipykernel_is_there(make_attempt: Make) -> None:
+    """Names that `batch_kernel` and `batch_output` replace still mean what they did."""
+    attempt = make_attempt(
+        "import sys\n"
+        "from ipykernel import ipkernel\n"
+        "from ipykernel.iostream import IOPubThread\n"
+        "print(ipkernel._accepts_parameters.__wrapped__.__module__)\n"
+        "print(IOPubThread.schedule.__module__, IOPubThread._handle_event.__module__)\n"
+        "print(type(sys.stdout)._schedule_flush.__module__)"
+    )
+    assert attempt.run()["state"] == "succeeded"
+    assert attempt.text(0).splitlines() == [
+        "ipykernel.kernelbase",
+        "_mlops_batch_output _mlops_batch_output",
+        "_mlops_batch_output",
+    ]

@@ -29,16 +29,15 @@ if __name__ == "__main__":
     del sys.path[0]
 
 import atexit
-import codecs
 import contextlib
 import faulthandler
 import functools
 import gc
 import importlib
 import importlib.machinery
+import importlib.util
 import io
 import os
-import select
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -47,12 +46,23 @@ from typing import Any, NoReturn
 SEND_HIGH_WATER_MARK = 256
 #: Given in front of the caller's arguments.
 ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
-_READ_SIZE = 65_536
-#: Characters that are printed before they are sent without waiting for the interval.
-_MESSAGE_SIZE = 1 << 20
 _CONTROL_THREAD_WAIT = 2.0
 #: The module of `mlflow.log_metric` and its like.
 _FLUENT = "mlflow.tracking.fluent"
+
+
+def _beside(name: str) -> Any:
+    """A module of this folder, which the kernelspec's interpreter may know nothing of."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"_mlops_{name}", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+batch_output: Any = _beside("batch_output")
 
 
 def launch(arguments: list[str]) -> NoReturn:
@@ -107,9 +117,12 @@ def _application() -> type[Any]:
         from ipykernel.ipkernel import IPythonKernel
     if __name__ != "__main__":
         _warm_up()
-    _never_drop()
-    _line_buffer_c_stdout()
-    iostream.OutStream = _in_place_of(iostream.OutStream, _Stream)  # type: ignore[misc]
+    batch_output.publish_well()
+    batch_output.line_buffer_c_stdout()
+    _remember_signatures()
+    iostream.OutStream = _in_place_of(  # type: ignore[misc]
+        iostream.OutStream, batch_output.Stream
+    )
     application = _in_place_of(kernelapp.IPKernelApp, _Application)
     application.kernel_class.default_value = _in_place_of(IPythonKernel, _Kernel)
     return application
@@ -141,10 +154,23 @@ def _without_debugpy() -> Iterator[None]:
 class _Kernel:
     """Mixed into `IPythonKernel`: wastes no time between cells."""
 
+    do_execute: Callable[..., Any]
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # The pause after each cell only helps where a flush doesn't wait for its end.
         self._execute_sleep = 0
+        usual = self.do_execute
+
+        @functools.wraps(usual)
+        async def do_execute(*args: Any, **given: Any) -> Any:
+            batch_output.Stream.in_a_cell = True
+            try:
+                return await usual(*args, **given)
+            finally:
+                batch_output.Stream.in_a_cell = False
+
+        self.do_execute = do_execute
 
     def _process_children(self) -> list[Any]:
         """As always, without psutil where there are none."""
@@ -155,6 +181,24 @@ class _Kernel:
         usual: Any = super()
         children: list[Any] = usual._process_children()  # noqa: SLF001 - our own base's
         return children
+
+
+def _remember_signatures() -> None:
+    """Look once at `run_cell`'s parameters; before each cell it was a tenth of a short one."""
+    ipkernel: Any = importlib.import_module("ipykernel.ipkernel")
+    usual = getattr(ipkernel, "_accepts_parameters", None)
+    if usual is None:
+        return
+    known: dict[Any, Any] = {}
+
+    @functools.wraps(usual)
+    def accepts(method: Any, names: list[str]) -> Any:
+        key = (getattr(method, "__func__", method), *names)
+        if key not in known:
+            known[key] = usual(method, names)
+        return known[key]
+
+    ipkernel._accepts_parameters = accepts  # noqa: SLF001 - held by a test
 
 
 class _Application:
@@ -296,80 +340,6 @@ def _plain_config(argv: list[str]) -> Any:
     return config
 
 
-class _Stream:
-    """Mixed into `OutStream`: a flush includes what went to the file descriptor."""
-
-    _fid: int | None
-    _should_watch: bool
-    _buffers: Any
-    _is_master_process: Any
-    _sending = False
-    _gathered = 0
-
-    def _setup_stream_redirects(self, name: str) -> None:
-        self._raw_lock = threading.RLock()
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        usual: Any = super()
-        usual._setup_stream_redirects(name)  # noqa: SLF001 - our own base's
-
-    def _watch_pipe_fd(self) -> None:
-        if self._fid is None:
-            return
-        os.set_blocking(self._fid, False)
-        waiting = select.poll()
-        waiting.register(self._fid, select.POLLIN)
-        while self._should_watch:
-            waiting.poll()
-            self._drain(self._fid)
-
-    def _drain(self, descriptor: int) -> None:
-        """Take over what is in the pipe now."""
-        with self._raw_lock:
-            while self._should_watch:
-                try:
-                    chunk = os.read(descriptor, _READ_SIZE)
-                except BlockingIOError:
-                    return
-                except OSError:
-                    self._should_watch = False
-                    return
-                if text := self._decoder.decode(chunk):
-                    self.write(text)
-                if len(chunk) < _READ_SIZE:
-                    return
-
-    def write(self, string: Any) -> int | None:
-        if isinstance(string, str) and not string.isascii():  # others are refused below
-            string = _text(string)
-        usual: Any = super()
-        written: int | None = usual.write(string)
-        self._gathered += written or 0
-        if self._gathered > _MESSAGE_SIZE:
-            # Who prints faster than can be read waits, instead of filling the memory.
-            self.flush()
-        return written
-
-    def _flush(self) -> None:
-        self._gathered = 0
-        self._sending = True
-        usual: Any = super()
-        try:
-            usual._flush()  # noqa: SLF001 - our own base's
-        finally:
-            self._sending = False
-
-    def flush(self) -> None:
-        if self._is_master_process():
-            if self._should_watch and self._fid is not None:
-                self._drain(self._fid)
-            # Flushed four times a cell, mostly for nothing: waiting for the publishing thread
-            # each time was a third of a short cell's time.
-            if not self._buffers and not self._sending:
-                return
-        usual: Any = super()
-        usual.flush()
-
-
 def _warm_up() -> None:
     """In a parent that forks kernels: what each of them would import and compile anew."""
     for name in (
@@ -396,54 +366,16 @@ def _warm_up() -> None:
     TransformerManager().transform_cell("x = f(1)  # a cell\n%time x\n")
 
 
-def _never_drop() -> None:
-    """Let the publishing thread wait for a slow reader, which otherwise loses messages."""
-    import zmq
-    from ipykernel.iostream import IOPubThread
-
-    usual: Any = IOPubThread.__init__
-
-    @functools.wraps(usual)
-    def wait_instead(self: Any, socket: Any, *args: Any, **kwargs: Any) -> None:
-        if isinstance(socket, zmq.Socket) and socket.getsockopt(zmq.TYPE) in (zmq.PUB, zmq.XPUB):
-            socket.setsockopt(zmq.XPUB_NODROP, 1)
-        usual(self, socket, *args, **kwargs)
-
-    IOPubThread.__init__ = wait_instead  # type: ignore[method-assign]
-
-
 def run_module(name: str, arguments: list[str]) -> None:
     """Be the kernel that ``python -m name arguments`` is."""
     import runpy
 
     with contextlib.suppress(ImportError):  # it doesn't stand on ipykernel
-        _never_drop()
+        batch_output.publish_well()
     if not sys.flags.safe_path:
         sys.path.insert(0, os.getcwd())
     sys.argv = [name, *arguments]
     runpy.run_module(name, run_name="__main__", alter_sys=True)
-
-
-def _text(string: str) -> str:
-    """Lone surrogates can't be sent; a usual kernel loses the whole message."""
-    try:
-        string.encode()
-    except UnicodeEncodeError:
-        return string.encode("utf-8", "replace").decode()
-    return string
-
-
-def _line_buffer_c_stdout() -> None:
-    """C libraries see a pipe and would keep their prints until the end of the process."""
-    try:
-        import ctypes
-
-        libc = ctypes.CDLL(None)
-        stream = ctypes.c_void_p.in_dll(libc, "__stdoutp" if sys.platform == "darwin" else "stdout")
-        line_buffered = 1  # _IOLBF, the same on Linux and macOS
-        libc.setvbuf(stream, None, line_buffered, 0)
-    except (ImportError, OSError, ValueError, AttributeError):
-        return  # no libc that we know: C prints come when its buffer is full
 
 
 def _leave(status: int) -> NoReturn:
