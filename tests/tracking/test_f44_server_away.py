@@ -165,6 +165,12 @@ def test_f44_a_server_that_goes_away_in_between(
     check_run(server, synced(daemon, job_id), "FINISHED")
 
 
+def listed(folder: str) -> set[str]:
+    """The artifacts that the server has in a folder."""
+    with urllib.request.urlopen(folder, timeout=60) as answer:
+        return {one["path"] for one in json.load(answer)["files"]}
+
+
 def test_artifacts_and_metrics_reach_the_server(
     daemon_process: Any, make_notebook: Make, server: TrackingServerProcess, tmp_path: Path
 ) -> None:
@@ -182,10 +188,12 @@ def test_artifacts_and_metrics_reach_the_server(
     assert job["metrics"] == {"loss": 0.25}
     (run,) = runs_of(server, job_id)
     assert {"key": "loss", "value": 0.25}.items() <= run["data"]["metrics"][0].items()
-    with urllib.request.urlopen(
-        f"{uri}/api/2.0/mlflow/artifacts/list?run_id={job['tracking']['run_id']}&path=notebook",
-        timeout=60,
-    ) as answer:
-        names = {one["path"] for one in json.load(answer)["files"]}
-    assert names == {f"notebook/work.{kind}" for kind in ("ipynb", "html", "log")}
+    folder = f"{uri}/api/2.0/mlflow/artifacts/list?run_id={job['tracking']['run_id']}&path=notebook"
+    expected = {f"notebook/work.{kind}" for kind in ("ipynb", "html", "log")}
+    deadline = time.monotonic() + 60
+    # The page is written, and sent, after everything that says how the job ended.
+    while (names := listed(folder)) < expected:
+        assert time.monotonic() < deadline, names
+        time.sleep(0.2)
+    assert names == expected
     assert os.listdir(daemon.directory)
