@@ -128,7 +128,7 @@ class Notes:
         """A run for every attempt."""
         return RunReference(f"run-{job.id}", "1", {"MLFLOW_RUN_ID": f"run-{job.id}"})
 
-    def changed(self, job_id: str) -> None:
+    def changed(self, job_id: str, *, ended: bool) -> None:
         """Note it."""
         self.told.append(job_id)
 

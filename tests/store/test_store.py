@@ -119,6 +119,22 @@ def test_changes_are_told_in_order_before_the_answer(with_store) -> None:
     with_store(story)
 
 
+def test_a_listener_that_fails_keeps_nobody_waiting(with_store, caplog) -> None:
+    """What was asked for is durable and answered; the failure is in the log."""
+
+    async def story(store: Store) -> None:
+        def fail(change: Change) -> None:
+            raise RuntimeError(f"no news of {change.job_id}")
+
+        store.listen(fail)
+        new = a_job()
+        stored, _ = await asyncio.wait_for(store.submit(new, FILES), 20)
+        assert (await store.get(new.id)).job == stored.job
+        assert f"no news of {new.id}" in caplog.text
+
+    with_store(story)
+
+
 def test_one_bad_operation_does_not_spoil_its_batch(with_store) -> None:
     """Operations that share a commit fail each for itself."""
 

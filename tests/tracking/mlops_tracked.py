@@ -63,7 +63,7 @@ class Tracked:
     def _listen(self, change: Any) -> None:
         # As the dispatcher does.
         if change.job is not None and change.track:
-            self.recorder.changed(change.job_id)
+            self.recorder.changed(change.job_id, ended=change.job.record.state.terminal)
 
     async def submit(self, document: dict[str, Any] | None = None, **given: Any) -> Job:
         """A job that waits."""

@@ -86,13 +86,13 @@ class Attempts:
 
         Calls `done` when that is free again.
         """
-        self._lead(entry, self._run(entry), done)
+        self._lead(entry, self._run(entry, done), done)
 
     def take_up(self, entry: Entry, done: Callable[[], None]) -> None:
         """Go on with an attempt that a previous daemon began."""
         entry.held = Amount.of(entry.stored.job.spec.resources)
         entry.gpus = entry.stored.gpus
-        self._lead(entry, self._adopt(entry), done)
+        self._lead(entry, self._adopt(entry, done), done)
 
     def stop_runner(self, entry: Entry) -> None:
         """End the attempt's runner in the background, if it is launched already."""
@@ -110,7 +110,7 @@ class Attempts:
     def _lead(
         self, entry: Entry, life: Coroutine[Any, Any, None], done: Callable[[], None]
     ) -> None:
-        entry.digest, entry.feed = Digest(), Feed()
+        entry.digest, entry.feed, entry.led = Digest(), Feed(), True
         self._background.spawn(self._guarded(entry, life, done))
 
     async def _guarded(
@@ -126,14 +126,14 @@ class Attempts:
             if number:
                 await self._end(entry, number, _failed(error))
         finally:
-            entry.held, entry.gpus = None, ()
+            entry.held, entry.gpus, entry.led = None, (), False
             entry.launched = entry.watcher = entry.stopping = None
             if entry.feed is not None:
                 entry.feed.end()
                 entry.feed = None
             done()
 
-    async def _run(self, entry: Entry) -> None:
+    async def _run(self, entry: Entry, done: Callable[[], None]) -> None:
         number = entry.stored.record.attempt + 1
         launching = asyncio.current_task()
         assert launching is not None
@@ -143,7 +143,7 @@ class Attempts:
         finally:
             self._launching.discard(launching)
         if launched is not None:
-            await self._watch(entry, number, launched)
+            await self._watch(entry, number, launched, done)
 
     async def _launch(self, entry: Entry, number: int) -> Launched | None:
         # What can be made ready without anybody noticing is made while the disk works.
@@ -201,7 +201,9 @@ class Attempts:
 
     # --- follow ---
 
-    async def _watch(self, entry: Entry, number: int, launched: Launched) -> None:
+    async def _watch(
+        self, entry: Entry, number: int, launched: Launched, done: Callable[[], None]
+    ) -> None:
         assert entry.feed is not None
         entry.launched = launched
 
@@ -223,6 +225,9 @@ class Attempts:
         if entry.stored.record.cancelling:
             self.stop_runner(entry)
         ended = await entry.watcher.watch()
+        # The kernel has gone before its runner says so: what it held is free while the disk works.
+        entry.held, entry.gpus = None, ()
+        done()
         self._farewells[entry.id] = farewell = self._background.spawn(_farewell(launched))
         farewell.add_done_callback(lambda task: self._forget_farewell(entry.id, task))
         await self._end(entry, number, ended)
@@ -231,13 +236,13 @@ class Attempts:
         if self._farewells.get(job_id) is task:
             del self._farewells[job_id]
 
-    async def _adopt(self, entry: Entry) -> None:
+    async def _adopt(self, entry: Entry, done: Callable[[], None]) -> None:
         number = entry.stored.record.attempt
         directory = paths.attempt_dir(entry.id, number)
         launched = await self.launcher.adopt(directory)
         if launched is not None:
             log.info("job %s attempt %d goes on", entry.id, number)
-            await self._watch(entry, number, launched)
+            await self._watch(entry, number, launched, done)
             return
         ended = await self._in_thread(_read_all, directory, entry.digest)
         log.info("job %s attempt %d has ended meanwhile: %s", entry.id, number, ended.state.value)

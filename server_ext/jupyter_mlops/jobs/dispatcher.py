@@ -197,7 +197,7 @@ class Dispatcher:
             self._publisher.publish(entry.stored, entry)
             self._wake.set()
         if change.track:
-            self.recorder.changed(change.job_id)
+            self.recorder.changed(change.job_id, ended=change.job.record.state.terminal)
 
     def _update(self, entry: Entry, change: Change) -> None:
         assert change.job is not None
@@ -250,8 +250,8 @@ class Dispatcher:
         free = self.capacity - self.use()
         for _, job_id in self._queue.copy():
             entry = self._entries[job_id]
-            if entry.held is not None:
-                continue  # being begun
+            if entry.led:
+                continue  # being begun, or its last attempt is just being recorded
             if entry.ready_at > now:
                 soonest = min(soonest, entry.ready_at)
                 continue

@@ -28,6 +28,8 @@ class Entry:
     #: What its attempt takes of the capacity; None while none is under way.
     held: Amount | None = None
     gpus: tuple[int, ...] = ()
+    #: Whether an attempt has an owner still, be it only to record how it ended.
+    led: bool = False
     digest: Digest = field(default_factory=Digest)
     feed: Feed | None = None
     launched: Launched | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -19,6 +20,11 @@ from jupyter_mlops.jobs.order import KernelOrder
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 #: As jupyter_client: such a first word means the Python that Jupyter runs in.
 _GENERIC_PYTHON = re.compile(r"(python|python3|python3\.\d+)$")
+#: Variables that decide where kernelspecs are looked for.
+_MATTERING = (
+    "HOME", "JUPYTER_PATH", "JUPYTER_DATA_DIR", "JUPYTER_PREFER_ENV_PATH", "JUPYTER_PLATFORM_DIRS",
+    "XDG_DATA_HOME", "CONDA_PREFIX", "CONDA_DEFAULT_ENV",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +98,16 @@ def find(name: str) -> KernelSpec:
     return spec
 
 
-def _kernel_dirs() -> list[str]:
+def _kernel_dirs() -> tuple[str, ...]:
+    return _dirs_in(tuple(map(os.environ.get, _MATTERING)))
+
+
+@functools.lru_cache(16)
+def _dirs_in(_environment: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Looking for them asks the system about homes and owners, twice a job."""
     own = os.path.join(sys.prefix, "share", "jupyter", "kernels")
     found: list[str] = jupyter_path("kernels")
-    return found if own in found else [*found, own]
+    return (*found,) if own in found else (*found, own)
 
 
 def _read(name: str, directory: Path) -> KernelSpec | None:

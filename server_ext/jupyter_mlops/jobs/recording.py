@@ -29,7 +29,7 @@ class Recorder(Protocol):
     async def begin(self, job: Job, attempt: int) -> RunReference:
         """The run of an attempt about to start. Fast (no network); never raises."""
 
-    def changed(self, job_id: str) -> None:
+    def changed(self, job_id: str, *, ended: bool) -> None:
         """Something about the job is to be synced. Returns at once."""
 
     async def forget(self, job_id: str) -> None:

@@ -172,12 +172,20 @@ class Writer:
 
     def _deliver(self, batch: list[_Item]) -> None:
         for item in batch:
-            if item.error is None and self.listener is not None:
+            if item.error is None:
                 for change in item.changes:
-                    self.listener(change)
+                    self._tell(change)
             if item.future.done():
                 continue
             if item.error is not None:
                 item.future.set_exception(item.error)
             else:
                 item.future.set_result(item.value)
+
+    def _tell(self, change: Change) -> None:
+        if self.listener is None:
+            return
+        try:
+            self.listener(change)
+        except Exception:  # the change is durable: whoever asked for it must not wait for ever
+            log.exception("store: a change of job %s can't be told", change.job_id)

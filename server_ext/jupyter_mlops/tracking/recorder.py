@@ -31,7 +31,7 @@ from jupyter_mlops.tracking.rendering import Renderer
 from jupyter_mlops.tracking.run_record import RunRecord, run_id_of
 from jupyter_mlops.tracking.runs import Begun, Runs, States
 from jupyter_mlops.tracking.schedule import Schedule
-from jupyter_mlops.tracking.sync import Sync
+from jupyter_mlops.tracking.sync import SETTLE, Sync
 
 log = logging.getLogger(__name__)
 
@@ -99,9 +99,9 @@ class RunRecorder:
             log.exception("job %s attempt %d: no run can be begun", job.id, attempt)
             return RunReference()
 
-    def changed(self, job_id: str) -> None:
-        """Something about the job is to be synced."""
-        self._schedule.add(job_id)
+    def changed(self, job_id: str, *, ended: bool) -> None:
+        """Something about the job is to be synced; what it is on its way to may wait a little."""
+        self._schedule.add(job_id, 0.0 if ended else SETTLE)
 
     async def forget(self, job_id: str) -> None:
         """The job was deleted. Its run stays, and is ended if that was still to be done."""

@@ -15,7 +15,7 @@ What a cell computes and shows is the same as in a usual ipykernel; the differen
 - **`MLOPS_CODE_DIR`**, the snapshot of local modules, comes before the working directory.
 - **What is logged to MLflow without a run lands in the job's**, also after MLflow has ended it:
   it forgets `MLFLOW_RUN_ID` with the first run that it starts, which often is autologging's.
-- **No debugger, history in memory**: nobody is there to use them.
+- **No debugger, no heartbeat, history in memory**: nobody is there to use them.
 - **The end is quick and complete**: exit handlers run, the person's objects are finalized and
   open files flushed, but the imported libraries aren't taken apart one by one.
 """
@@ -224,6 +224,10 @@ class _Application:
         self.parent_handle = 1
         usual.log_connection_info()
         self.parent_handle = 0
+
+    def init_heartbeat(self) -> None:
+        # Its guard sees the kernel end; nobody asks it whether it lives.
+        return
 
     def patch_io(self) -> None:
         usual: Any = super()

@@ -80,12 +80,11 @@ def new_environment(
     Its PYTHONPATH counts as at an interpreter's start; `inherited_path` are the entries that the
     parent's own had.
     """
-    os.environ.clear()
-    os.environ.update(env)
-    for name, value in imported.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
+    wanted = {**env, **{name: value for name, value in imported.items() if value is not None}}
+    for name in [n for n in os.environ if n not in wanted or imported.get(n, "") is None]:
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value and imported.get(name, "") is not None:
             os.environ[name] = value
     time.tzset()
     added = python_path(env)

@@ -7,8 +7,8 @@ three steps:
 1. `PreparedKernel`, where there is one thread and nobody to talk to (a warm parent, if it can):
    the configuration, and the kernel with its shell, its magics and traits.
 2. `open`, in a process of its own: sockets without addresses, threads, output.
-3. `launch`, when the notebook has come: connection file and addresses, heartbeat, environment,
-   module path, the person's own startup code.
+3. `launch`, when the notebook has come: connection file and addresses, environment, module path,
+   the person's own startup code.
 
 In the kernelspec's interpreter: standard library and ipykernel (6.x or 7.x) only.
 """
@@ -73,6 +73,7 @@ class PreparedKernel:
         shell = app.shell
         for name in app.default_extensions:
             shell.extension_manager.load_extension(name)
+        app.default_extensions = []
         formatter = shell.display_formatter
         for name in ("formatters", "mimebundle_formatter", "ipython_display_formatter"):
             getattr(formatter, name)
@@ -231,9 +232,6 @@ class _Waiting:
         usual: Any = super()
         return int(usual._bind_socket(socket, port))  # noqa: SLF001 - our own base's
 
-    def init_heartbeat(self) -> None:
-        self._when_here("init_heartbeat")
-
     def write_connection_file(self, **kwargs: Any) -> None:
         if self._here:
             usual: Any = super()
@@ -259,7 +257,6 @@ class _Waiting:
         app.connection_file = arguments[1]
         app.init_connection_file()
         self._bind_all()
-        app.init_heartbeat()
         app.write_connection_file()
         app.log_connection_info()
         app.kernel.record_ports({f"{name}_port": port for name, port in app._ports.items()})  # noqa: SLF001
