@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops import settings
-from jupyter_mlops.daemon import sockets
+from jupyter_mlops.daemon import lock, sockets
 from jupyter_mlops.daemon.lock import DaemonLock
 from jupyter_mlops.daemon.logs import Redaction, configure, secret_values
 from jupyter_mlops.errors import InvalidInput
@@ -166,6 +167,18 @@ def test_one_holds_the_lock(tmp_path: Path) -> None:
     first.release()
     assert second.acquire()
     second.release()
+
+
+def test_who_only_looks_at_the_lock_keeps_nobody_from_it(tmp_path: Path, monkeypatch) -> None:
+    """`daemon stop` looks whether it is held; a daemon that starts at that moment gets it."""
+    path = tmp_path / "lock"
+    looking = os.open(path, os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(lock.time, "sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+    ours = DaemonLock(path)
+    assert ours.acquire()
+    ours.release()
+    os.close(looking)
 
 
 def test_a_lock_whose_file_was_removed_is_still_the_lock(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 _FILE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -62,16 +63,20 @@ class DaemonLock:
 
 def _lock(descriptor: int, *, or_else: bool = False) -> bool:
     """Whether it is ours now; `or_else`: where such a thing can't be locked."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        if or_else:
+    for pause in (0.01, 0.04, 0.0):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Who only looks whether it is held (`starting.lock_held`) has it for a moment.
+            time.sleep(pause)
+        except OSError:
+            if or_else:
+                return True
+            os.close(descriptor)
+            raise
+        else:
             return True
-        os.close(descriptor)
-        raise
-    return True
+    return False
 
 
 def _leads_to(path: Path, descriptor: int | None) -> bool:
