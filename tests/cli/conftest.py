@@ -18,6 +18,8 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "client"), str(Path(__file__).pa
 
 from mlops_script import COMMAND, Run, Script  # noqa: E402
 
+from jupyter_mlops.client import Client  # noqa: E402
+
 from ..conftest import end_processes  # noqa: E402, TID252 - tests are no package
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +67,10 @@ def script() -> Iterator[Script]:
     daemon = Script()
     yield daemon
     daemon.server.stop()
+
+
+@pytest.fixture
+def stopped() -> Iterator[None]:
+    """Whatever daemon a test has started is stopped."""
+    yield
+    Client(start=False).stop_daemon()

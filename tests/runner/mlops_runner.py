@@ -11,10 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 #: Where the tests run; a runner and its kernel start in a second or two on a busy machine.
 PATIENCE = 90.0
 PYTHON = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 BASH = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
+#: Text that JSON can carry.
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 def code(source: str, *tags: str) -> dict[str, Any]:
