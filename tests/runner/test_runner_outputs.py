@@ -410,3 +410,17 @@ def test_what_is_changed_of_ipykernel_is_there(make_attempt: Make) -> None:
         "_mlops_batch_output _mlops_batch_output",
         "_mlops_batch_output",
     ]
+
+
+def test_prints_and_raw_output_keep_their_order(make_attempt: Make) -> None:
+    """What a subprocess wrote before a print comes before it, each time."""
+    attempt = make_attempt(
+        "import os\n"
+        "for i in range(60):\n"
+        "    os.write(1, b'raw %d\\n' % i)\n"
+        "    print('printed', i)\n"
+        "os.system('echo raw of another')\nprint('the last')"
+    )
+    assert attempt.run()["state"] == "succeeded"
+    expected = [f"{kind} {i}" for i in range(60) for kind in ("raw", "printed")]
+    assert attempt.text(0).splitlines() == [*expected, "raw of another", "the last"]

@@ -46,11 +46,12 @@ class Stream:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         usual: Any = super()
         usual._setup_stream_redirects(name)  # noqa: SLF001 - our own base's
+        if self._fid is not None:
+            os.set_blocking(self._fid, False)
 
     def _watch_pipe_fd(self) -> None:
         if self._fid is None:
             return
-        os.set_blocking(self._fid, False)
         waiting = select.poll()
         waiting.register(self._fid, select.POLLIN)
         while self._should_watch:
@@ -69,12 +70,22 @@ class Stream:
                     self._should_watch = False
                     return
                 if text := self._decoder.decode(chunk):
-                    self.write(text)
+                    self._write(text)
                 if len(chunk) < _READ_SIZE:
                     return
 
     def write(self, string: Any) -> int | None:
-        """As always, but never more than can be read."""
+        """As always, but never more than can be read, and after what went to the descriptor."""
+        if (
+            self._should_watch
+            and self._fid is not None
+            and threading.current_thread() is threading.main_thread()
+            and self._is_master_process()
+        ):
+            self._drain(self._fid)
+        return self._write(string)
+
+    def _write(self, string: Any) -> int | None:
         if isinstance(string, str) and not string.isascii():  # others are refused below
             string = _text(string)
         usual: Any = super()
