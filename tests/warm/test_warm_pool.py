@@ -7,6 +7,7 @@ import time
 import pytest
 
 from jupyter_mlops import paths
+from jupyter_mlops.jobs.identity import start_time
 
 
 def until(condition, patience=60.0):
@@ -27,8 +28,11 @@ def settings(home, text):
 def test_a_killed_parent_is_replaced(runs, make_notebook):
     """The next job starts as usual, the one after it is warm again."""
     notebook = make_notebook("print(1)")
-    for parent in runs.parents():
-        os.kill(parent["pid"], signal.SIGKILL)
+    until(lambda: all(parent["ready"] for parent in runs.parents()))
+    killed = [parent["pid"] for parent in runs.parents()]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: all(start_time(pid) is None for pid in killed))
     job = runs.run(notebook)
     assert job["state"] == "succeeded"
     assert not job["attempts"][0]["start"]["warm"]
