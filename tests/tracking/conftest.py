@@ -75,9 +75,19 @@ def mlflow_script(home: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def tracked(mlflow_home: Path) -> Callable[..., Any]:
-    """Runs a coroutine function with a store of jobs and a recorder on the embedded store."""
+    """Runs a coroutine function with a store of jobs and a recorder on the embedded store.
+
+    MLflow's store is open by then, where it can be: a run that begins before isn't there at once.
+    """
 
     def run(story: Callable[[Tracked], Any], **given: Any) -> Any:
-        return tracked_in(story, **given)
+        async def opened(on: Tracked) -> Any:
+            async def open_or_never() -> bool:
+                return on.service.status().get("store") != "preparing"
+
+            await on.until(open_or_never)
+            return await story(on)
+
+        return tracked_in(opened, **given)
 
     return run

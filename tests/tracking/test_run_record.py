@@ -140,7 +140,10 @@ def test_what_is_too_long_is_cut_as_mlflow_does() -> None:
 @settings(deadline=None)  # the first example imports mlflow
 @given(st.text(min_size=1, max_size=300))
 def test_a30_any_tag_name_becomes_one_that_mlflow_takes(name: str) -> None:
-    """MLflow's own rules, applied to what we make of any text; what it takes is left alone."""
+    """MLflow's own rules, applied to what we make of any text; what it takes is left alone.
+
+    But for the end of a line after the name, which MLflow's `$` overlooks.
+    """
     from mlflow.utils.validation import path_not_unique, validate_param_and_metric_name
 
     made = tag_name(name)
@@ -149,7 +152,7 @@ def test_a30_any_tag_name_becomes_one_that_mlflow_takes(name: str) -> None:
     assert not path_not_unique(made)
     fits = len(name) <= KEY_MOST
     if fits and validate_param_and_metric_name(name) and not path_not_unique(name):
-        assert made == name
+        assert made == (f"{name[:-1]}_" if name.endswith("\n") else name)
 
 
 @pytest.mark.parametrize(
