@@ -12,12 +12,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import cases
+from benchmarks import cases, runs
 from benchmarks.ours import Ours
 from benchmarks.peers import Papermill, Scheduler, environment
 
 HERE = Path(__file__).parent
-CASES = ("single", "scheduler", "throughput", "growth", "submits", "imports")
+CASES = ("single", "scheduler", "throughput", "growth", "submits", "imports", "logging", "runs")
+#: Their peer is MLflow, which is here already.
+_BESIDE_MLFLOW = ("logging", "runs")
 
 
 def main() -> None:
@@ -30,37 +32,54 @@ def main() -> None:
     # With it, every process of either side compiles what it imports anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     chosen = given.cases or list(CASES)
-    python = environment(HERE.parent / ".venv-bench")
+    if unknown := [case for case in chosen if case not in CASES]:
+        parser.error(f"no case {unknown[0]!r}")
     rows: list[cases.Row] = []
     with tempfile.TemporaryDirectory(prefix="mlops-bench-") as name:
         folder = Path(name)
-        papermill = Papermill(python, folder)
-        with Ours(folder) as ours:
-            for case in chosen:
-                before = len(rows)
-                if case == "single":
-                    rows += cases.single(ours, papermill, folder)
-                elif case == "scheduler":
-                    with Scheduler(python, folder) as scheduler:
-                        rows += cases.scheduler(ours, scheduler, folder)
-                elif case == "throughput":
-                    rows += cases.throughput(ours, papermill, folder)
-                elif case == "growth":
-                    rows += cases.growth(ours, python, papermill if given.slow else None, folder)
-                elif case == "submits":
-                    rows += cases.submits(ours, folder)
-                elif case == "imports":
-                    rows += cases.imports(ours)
-                else:
-                    parser.error(f"no case {case!r}")
-                for row in rows[before:]:
-                    print(
-                        f"{row.what}: {row.ours} | {row.peer} | {row.ratio} (wanted {row.wanted})"
-                    )
+        beside_peers = [case for case in chosen if case not in _BESIDE_MLFLOW]
+        if beside_peers:
+            rows += of_jobs(beside_peers, folder, slow=given.slow)
+        if "logging" in chosen:
+            with Ours(folder) as ours:
+                rows += told(cases.logging(ours, folder))
+        if "runs" in chosen:
+            rows += told(runs.cases(folder))
     table = report(rows)
     print("\n" + table)
     if not given.no_write and not given.cases:
         (HERE / "RESULTS.md").write_text(table)
+
+
+def of_jobs(chosen: list[str], folder: Path, *, slow: bool) -> list[cases.Row]:
+    """Cases that need the peers' environment and a daemon that runs jobs."""
+    python = environment(HERE.parent / ".venv-bench")
+    papermill = Papermill(python, folder)
+    rows: list[cases.Row] = []
+    with Ours(folder) as ours:
+        for case in chosen:
+            if case == "single":
+                found = cases.single(ours, papermill, folder)
+            elif case == "scheduler":
+                with Scheduler(python, folder) as scheduler:
+                    found = cases.scheduler(ours, scheduler, folder)
+            elif case == "throughput":
+                found = cases.throughput(ours, papermill, folder)
+            elif case == "growth":
+                found = cases.growth(ours, python, papermill if slow else None, folder)
+            elif case == "submits":
+                found = cases.submits(ours, folder)
+            else:
+                found = cases.imports(ours)
+            rows += told(found)
+    return rows
+
+
+def told(rows: list[cases.Row]) -> list[cases.Row]:
+    """Rows, as soon as they are known."""
+    for row in rows:
+        print(f"{row.what}: {row.ours} | {row.peer} | {row.ratio} (wanted {row.wanted})")
+    return rows
 
 
 def report(rows: list[cases.Row]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import notebooks
+from benchmarks import logging_points, notebooks
 from benchmarks.measure import READINGS, Readings, exponent, interleaved
 from benchmarks.ours import Ours
 from benchmarks.peers import Papermill, Scheduler, nbclient
@@ -80,17 +80,17 @@ def scheduler(ours: Ours, peer: Scheduler, folder: Path) -> list[Row]:
 def throughput(ours: Ours, papermill: Papermill, folder: Path) -> list[Row]:
     """200 jobs as fast as the queue allows against a loop over papermill's API."""
     notebook = notebooks.three_cells(folder)
-    ours.burst(notebook, 10)
+    peak = ours.peak_of_burst(notebook, 200)
     mine, theirs = [], []
     for _ in range(3):
         mine.append(ours.burst(notebook, 200))
         theirs.append(papermill.loop(notebook, 20))
-    rate = statistics.median(200 / seconds * 60 for seconds, _ in mine)
-    peer = statistics.median(20 / seconds * 60 for seconds, _ in theirs)
+    rate = 200 / statistics.median(mine) * 60
+    peer = 20 / statistics.median(seconds for seconds, _ in theirs) * 60
     return [
         Row(
             "200 jobs of 3 cells",
-            f"{rate:,.0f} a minute, peak {max(peak for _, peak in mine) / 2**20:,.0f} MB",
+            f"{rate:,.0f} a minute, peak {peak / 2**20:,.0f} MB",
             f"papermill loop {peer:,.0f} a minute, "
             f"peak {max(peak for _, peak in theirs) / 2**20:,.0f} MB",
             f"{rate / peer:.1f}×",
@@ -209,6 +209,42 @@ def submits(ours: Ours, folder: Path) -> list[Row]:
             "1,000",
         ),
     ]
+
+
+def logging(ours: Ours, folder: Path) -> list[Row]:
+    """`mlops.log` against `mlflow.log_metric`, into SQLite and over HTTP."""
+    while ours.client.status()["tracking"].get("store") == "preparing":
+        time.sleep(0.1)
+    made = ours.data / "mlflow" / "mlflow.db"
+    uri = logging_points.store(folder / "sqlite", made)
+    embedded, sqlite = logging_points.compared(uri)
+    with logging_points.Server(folder / "server", made) as server:
+        remote, http = logging_points.compared(server.uri, **server.ours)
+    rows = []
+    for what, mine, peer, rate in (
+        ("SQLite", embedded, sqlite, "≥ 300×"),
+        ("HTTP", remote, http, "≥ 50×"),
+    ):
+        rows += [
+            Row(
+                f"a call of log, {what}: {name}",
+                f"{getattr(mine, part) * 1e6:.2f} µs",
+                f"log_metric {getattr(peer, part) * 1e6:,.0f} µs",
+                f"{getattr(peer, part) / getattr(mine, part):,.0f}×",
+                wanted,
+            )
+            for name, part, wanted in (("median", "median", "≥ 5,000×"), ("p99", "p99", "≥ 500×"))
+        ]
+        rows.append(
+            Row(
+                f"points a second until recorded, {what}",
+                f"{mine.rate:,.0f}",
+                f"log_metric {peer.rate:,.0f}",
+                f"{mine.rate / peer.rate:,.0f}×",
+                rate,
+            )
+        )
+    return rows
 
 
 def imports(_: Ours) -> list[Row]:
