@@ -24,6 +24,7 @@ def render_html(
     title: str,
     facts: Sequence[tuple[str, str]] = (),
     base: Path | None = None,
+    offline: bool = False,
 ) -> str:
     """The page of a notebook. Takes CPU time in proportion to the notebook's size.
 
@@ -33,6 +34,7 @@ def render_html(
         facts: (name, value) pairs in plain text, shown below the title.
         base: directory from which pictures that Markdown names by a relative path are taken into
             the page; nothing outside of it is read. None: they are left out.
+        offline: whether even pictures of other pages are left out, so that opening it asks nobody.
 
     Raises:
         NotebookInvalid: it can't be read.
@@ -46,4 +48,4 @@ def render_html(
         if isinstance(notebook, Mapping)
         else read_notebook(notebook)
     )
-    return render(checked, title, facts, base)
+    return render(checked, title, facts, base, offline=offline)

@@ -23,6 +23,8 @@ POLICY = (
     "default-src 'none'; img-src data: https:; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
 )
+#: Nor any picture.
+_OFFLINE = POLICY.replace(" https:", "")
 #: A larger picture beside the notebook (bytes) is not taken into the page.
 MAX_PICTURE = 10 * 2**20
 
@@ -32,20 +34,30 @@ _HIDDEN_CELL = frozenset({"remove-cell", "remove_cell", "hide-cell", "hide_cell"
 
 
 def render(
-    notebook: Notebook, title: str, facts: Sequence[tuple[str, str]], base: Path | None
+    notebook: Notebook,
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    base: Path | None,
+    *,
+    offline: bool = False,
 ) -> str:
     """The page of a checked notebook; see `render_html`."""
-    return "".join(_pieces(notebook, title, facts, _embedding(base)))
+    policy = _OFFLINE if offline else POLICY
+    return "".join(_pieces(notebook, title, facts, _embedding(base), policy))
 
 
 def _pieces(
-    notebook: Notebook, title: str, facts: Sequence[tuple[str, str]], embed: Embed | None
+    notebook: Notebook,
+    title: str,
+    facts: Sequence[tuple[str, str]],
+    embed: Embed | None,
+    policy: str,
 ) -> Iterator[str]:
     name = escape(title)
     yield (
         "<!DOCTYPE html>\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{name}</title>\n<style>\n{_styles()}</style>\n</head>\n<body>\n"
