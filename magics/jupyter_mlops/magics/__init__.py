@@ -6,6 +6,7 @@ hold a list of what may be).
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,21 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
     register: Any = ipython.register_magic_function
     register(mlops, "line_cell", NAME)
+    if not os.environ.get("MLOPS_JOB_ID"):  # a job's kernel is watched already
+        ipython.events.register("post_run_cell", _watch)
+
+
+def _watch(_result: Any) -> None:
+    """Once the loading cell has ended: seeds, files and cells are seen from then on, so that a run
+    that begins later has them.
+    """
+    from IPython.core.getipython import get_ipython
+
+    from jupyter_mlops.magics.facts import watch_session
+
+    shell: Any = get_ipython()
+    shell.events.unregister("post_run_cell", _watch)
+    watch_session(shell)
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:

@@ -54,7 +54,8 @@ class Outputs:
             self._print("stderr", f"[mlops] {clean(event.get('text', ''))}\n")
         elif kind == "clear_output":
             self._clear(wait=bool(event.get("wait")))
-        elif kind == "attempt":
+        elif kind == "attempt" and event.get("number") != 1:
+            # Who followed the job while it was queued is told of its first attempt too.
             self._clear(wait=True)
             self._print("stderr", f"[mlops] attempt {event.get('number')}\n")
 

@@ -16,6 +16,13 @@ class JobFailed(MlopsError):
     title: ClassVar[str] = "Job"
 
 
+class CellFailed(MlopsError):
+    """The cell that was tracked raised; what it raised has been shown."""
+
+    code: ClassVar[str] = "cell_failed"
+    title: ClassVar[str] = "Run"
+
+
 class Detached(KeyboardInterrupt):
     """The person interrupted the cell; the job goes on."""
 
