@@ -1,5 +1,11 @@
 """MLOps for JupyterLab: notebooks as jobs, tracked by MLflow.
 
+    import jupyter_mlops as mlops
+
+    with mlops.start(params={"lr": 0.1}):
+        for batch in batches:
+            mlops.log(loss=train(batch))
+
 Importing this package costs nothing: the kernel loads it, and so does every command.
 """
 
@@ -18,7 +24,44 @@ except ImportError:  # a source tree that was never built
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["__version__"]
+    from jupyter_mlops.magics.recording import (
+        artifact,
+        dataset,
+        end,
+        figure,
+        log,
+        model,
+        note,
+        params,
+        start,
+        table,
+        tag,
+    )
+
+__all__ = [
+    "__version__",
+    "artifact",
+    "dataset",
+    "end",
+    "figure",
+    "log",
+    "model",
+    "note",
+    "params",
+    "start",
+    "table",
+    "tag",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from jupyter_mlops.magics import recording
+
+    # From the second time on it is found without this.
+    found = globals()[name] = getattr(recording, name)
+    return found
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

@@ -32,6 +32,9 @@ _API = "/api/v1"
 #: How often a request is sent again when the daemon went away before it answered.
 _TRIES = 3
 _NOBODY = (FileNotFoundError, ConnectionRefusedError)
+#: Seconds that a read of what may say nothing for hours waits at a time: a Ctrl-C that comes just
+#: before a wait begins isn't seen before it ends (Python runs handlers between instructions).
+_TICK = 1.0
 _HINT = "`jupyter mlops daemon restart` starts it anew; running jobs go on."
 
 
@@ -253,21 +256,26 @@ class Caller:
                 "The daemon's answer isn't JSON: is another program at its socket?", hint=_HINT
             ) from error
 
-    def _stream(self, path: str, query: Query, tick: float | None) -> Iterator[bytes]:
+    def _stream(self, path: str, query: Query, *, follow: bool) -> Iterator[bytes]:
+        tick = _TICK if follow else self.timeout
         response = self._answer("GET", path, query=query)
         try:
             for piece in response.pieces(tick):
-                if not piece:
+                if piece:
+                    yield piece
+                elif not follow:
                     raise self._silent(TimeoutError())
-                yield piece
         finally:
             self._release(response)
 
     def _lines(self, path: str, query: Query, tick: float | None) -> Iterator[Json | None]:
         response = self._answer("GET", path, query=query)
         try:
-            for line in response.lines(tick):
-                yield _event(line) if line else None
+            for line in response.lines(_TICK if tick is None else tick):
+                if line:
+                    yield _event(line)
+                elif tick is not None:
+                    yield None
         finally:
             self._release(response)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jupyter_mlops.caller import Caller, Json
@@ -139,6 +139,131 @@ class Client(Caller):
     def notebook_info(self, job_id: str) -> Json:
         """The `NotebookInfo` of a job's own snapshot."""
         return self._json("GET", f"/jobs/{_segment(job_id)}/notebook-info")
+
+    # -- experiments and runs ----------------------------------------------------------------
+
+    def experiments(
+        self, *, words: str = "", limit: int | None = None, cursor: str | None = None
+    ) -> Json:
+        """One page of experiments: an `ExperimentList`."""
+        query = {"words": words or None, "limit": limit, "cursor": cursor}
+        return self._json("GET", "/experiments", query=query)
+
+    def runs(
+        self,
+        *,
+        experiments: tuple[str, ...] = (),
+        experiment_names: tuple[str, ...] = (),
+        id_prefix: str = "",
+        text: str = "",
+        order: tuple[str, ...] = (),
+        columns: tuple[str, ...] = (),
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Json:
+        """One page of runs: a `RunList`; `text` is a filter, plain words, or both."""
+        query = {
+            "experiment": experiments,
+            "experiment_name": experiment_names,
+            "id": id_prefix or None,
+            "filter": text or None,
+            "order": order,
+            "columns": columns,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return self._json("GET", "/runs", query=query)
+
+    def run(self, run_id: str) -> Json:
+        """Everything about a run: a `RunDetail`."""
+        return self._json("GET", f"/runs/{_segment(run_id)}")
+
+    def compare(self, run_ids: tuple[str, ...]) -> Json:
+        """Where runs differ: a `Comparison`."""
+        return self._json("GET", "/runs/compare", query={"run": run_ids})
+
+    def report(
+        self,
+        run_ids: Sequence[str],
+        *,
+        title: str = "",
+        metrics: Sequence[str] | None = None,
+        html: bool = False,
+        timeout: float = 600.0,
+    ) -> Json:
+        """Runs as files to send: a `ReportFile`, whose `notebook` is the text of one.
+
+        Args:
+            run_ids: the runs, in the order of the report.
+            title: the experiments' names when left out.
+            metrics: which are drawn; None: those with several points.
+            html: with the notebook as a page.
+            timeout: seconds that it may take.
+        """
+        body: Json = {"runs": list(run_ids), "title": title, "html": html}
+        if metrics is not None:
+            body["metrics"] = list(metrics)
+        return self._json("POST", "/reports", body=body, timeout=timeout)
+
+    def diff(self, before: str, after: str, part: str) -> Json:
+        """Where two runs differ in their `notebook`, `packages`, `code` or `data`.
+
+        Raises:
+            TooLarge: it is too large to be compared.
+        """
+        return self._json("GET", f"/runs/{_segment(before)}/diff/{_segment(after)}/{part}")
+
+    def start_run(self, order: Json) -> Json:
+        """Begin a run that this process logs into (`RunStart`), or go on with it: an `OpenRun`.
+
+        Raises:
+            InvalidInput: `problems` names every field that can't be used.
+        """
+        return self._json("POST", "/runs", body=order)
+
+    def sync_run(self, run_id: str, patience: float = 5.0) -> Json:
+        """Have recorded what was logged into a run; waits so many seconds at most.
+
+        Raises:
+            NotFound: nobody logs into it any more; all of it is recorded.
+        """
+        path = f"/runs/{_segment(run_id)}/sync"
+        return self._json("POST", path, query={"patience": patience})
+
+    # -- reproductions -----------------------------------------------------------------------
+
+    def reproduce(self, run_id: str, order: Json | None = None) -> Json:
+        """Begin to reproduce a run (`ReproductionOrder`): a `Reproduction`."""
+        path = f"/runs/{_segment(run_id)}/reproductions"
+        return self._json("POST", path, body=order or {}, repeat=False)
+
+    def reproductions(self, run_id: str) -> Json:
+        """Reproductions of a run, newest first: a `ReproductionList`."""
+        return self._json("GET", f"/runs/{_segment(run_id)}/reproductions")
+
+    def reproduction(self, reproduction_id: str) -> Json:
+        """A reproduction as it is now."""
+        return self._json("GET", f"/reproductions/{_segment(reproduction_id)}")
+
+    def cancel_reproduction(self, reproduction_id: str) -> Json:
+        """Ask for the end of a reproduction and its job.
+
+        Raises:
+            Conflict: it has ended.
+        """
+        return self._json("POST", f"/reproductions/{_segment(reproduction_id)}/cancel")
+
+    def reproducibility(self, run_id: str) -> Json:
+        """Whether a run could be reproduced, told in advance: a `Reproducibility`."""
+        return self._json("GET", f"/runs/{_segment(run_id)}/reproducibility")
+
+    def space(self) -> Json:
+        """What reproductions need on the disk: a `Space`."""
+        return self._json("GET", "/space")
+
+    def clean(self, order: Json | None = None) -> Json:
+        """Remove what isn't in use (`CleaningOrder`): a `Cleaned`."""
+        return self._json("POST", "/space/clean", body=order or {})
 
     # -- streams -----------------------------------------------------------------------------
 
@@ -268,7 +393,7 @@ class Client(Caller):
     ) -> Iterator[bytes]:
         query = {"attempt": attempt, "offset": offset or None, "follow": follow or None}
         path = f"/jobs/{_segment(job_id)}/log"
-        yield from self._stream(path, query, tick=None if follow else self.timeout)
+        yield from self._stream(path, query, follow=follow)
 
     def _job_lines(self, job_id: str, query: Json, tick: float | None) -> Iterator[Json | None]:
         yield from self._lines(f"/jobs/{_segment(job_id)}/events", query, tick)

@@ -21,6 +21,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+#: Places that the text of an error names; `problems` has all.
+_PROBLEMS_SHOWN = 20
+
 
 class MlopsError(Exception):
     """Something that a person can mend; shown without a traceback."""
@@ -44,6 +47,17 @@ class MlopsError(Exception):
         #: one entry a place: ``{"where": "parameters.lr", "message": "…"}``
         self.problems = problems or []
         self.stable_code = code or type(self).code
+
+    def __str__(self) -> str:
+        """All of it, as a traceback or whoever prints the error shows it."""
+        lines = [self.detail]
+        for problem in self.problems[:_PROBLEMS_SHOWN]:
+            where, message = str(problem.get("where", "")), str(problem.get("message", ""))
+            if message and message not in self.detail:
+                lines.append(f"  - {where}: {message}" if where else f"  - {message}")
+        if (more := len(self.problems) - _PROBLEMS_SHOWN) > 0:
+            lines.append(f"  - and {more} more")
+        return "\n".join([*lines, f"  {self.hint}"] if self.hint else lines)
 
     def to_problem(self) -> dict[str, Any]:
         """The `application/problem+json` document (RFC 9457) of this error."""

@@ -6,6 +6,8 @@ durable lies in it. The runtime directory (sockets) follows from it, so one vari
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import stat
 import sys
@@ -17,6 +19,8 @@ from jupyter_mlops.errors import Refused
 SOCKET_PATH_MAX = 100
 #: Room for the longest socket name that we put into the runtime directory.
 _SOCKET_NAME_ROOM = 34
+#: Where Linux has a file system in memory, everybody's like /tmp.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own in it, checked by `private_dir`
 
 
 def jupyter_data_dir() -> Path:
@@ -33,7 +37,15 @@ def jupyter_data_dir() -> Path:
 def data_dir() -> Path:
     """The directory of everything durable; not created here."""
     given = os.environ.get("JUPYTER_MLOPS_DATA_DIR")
-    return Path(given).absolute() if given else jupyter_data_dir().absolute() / "mlops"
+    if not given:
+        return jupyter_data_dir().absolute() / "mlops"
+    return _known(given) if os.path.isabs(given) else Path(given).absolute()
+
+
+@functools.lru_cache(maxsize=8)
+def _known(given: str) -> Path:
+    # Asked a dozen times for each job, and a path takes its time to make.
+    return Path(given)
 
 
 def runtime_dir() -> Path:
@@ -48,6 +60,18 @@ def runtime_dir() -> Path:
     # Not $TMPDIR: a job or a login with another one has to find the same socket. One level, so
     # that /tmp's sticky bit and the check in `private_dir` are all the protection it needs.
     return Path("/tmp") / f"jupyter-mlops-{os.getuid()}-{digest}"  # noqa: S108
+
+
+def sockets_dir(otherwise: Path) -> Path:
+    """A private directory for sockets that live as long as a kernel: in memory where that is.
+
+    A disk's file system remembers for minutes what was removed and slows down with it. `otherwise`
+    is taken where there is no such place for us.
+    """
+    if _MEMORY.is_dir():
+        with contextlib.suppress(OSError, Refused):
+            return private_dir(_MEMORY / f"jupyter-mlops-{os.getuid()}")
+    return private_dir(otherwise)
 
 
 def daemon_socket() -> Path:
@@ -82,17 +106,52 @@ def store_file() -> Path:
 
 def job_dir(job_id: str) -> Path:
     """Everything of one job."""
-    return data_dir() / "jobs" / job_id
+    return data_dir().joinpath("jobs", job_id)
 
 
 def attempt_dir(job_id: str, attempt: int) -> Path:
     """What one attempt was given and wrote; attempts count from 1."""
-    return job_dir(job_id) / "attempts" / str(attempt)
+    return data_dir().joinpath("jobs", job_id, "attempts", str(attempt))
+
+
+def hashes_dir() -> Path:
+    """Content hashes of data files that were read before; may be removed at any time."""
+    return data_dir() / "hashes"
+
+
+def environments_dir() -> Path:
+    """Packages of interpreters that jobs ran in; may be removed at any time."""
+    return data_dir() / "environments"
+
+
+def rebuilt_dir() -> Path:
+    """Environments that were rebuilt from locks; may be removed while nothing is reproduced."""
+    return data_dir() / "rebuilt"
+
+
+def kept_data_dir() -> Path:
+    """Copies of small data files that runs have read, by their content's hash."""
+    return data_dir() / "kept-data"
+
+
+def reproductions_dir() -> Path:
+    """A directory for each reproduction of a run."""
+    return data_dir() / "reproductions"
 
 
 def mlflow_dir() -> Path:
     """The embedded MLflow store (`mlflow.db`) and its `artifacts/`."""
     return data_dir() / "mlflow"
+
+
+def logs_dir() -> Path:
+    """A directory for each run that a kernel logs into."""
+    return data_dir() / "runs"
+
+
+def run_log_dir(run_id: str) -> Path:
+    """What a kernel has logged into one run and the daemon has not yet recorded."""
+    return logs_dir() / run_id
 
 
 def private_dir(path: Path) -> Path:

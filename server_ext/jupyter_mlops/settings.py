@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 
 from jupyter_mlops import paths
 from jupyter_mlops.errors import InvalidInput
-from jupyter_mlops.jobs.order import OutputLimits
+from jupyter_mlops.jobs.order import FactsWanted, OutputLimits
 
 _FILE_MAX = 1 * 2**20
 
@@ -50,6 +50,29 @@ class AttemptSettings(Section):
     quiet_after: float = Field(600.0, gt=0, description="Say so when nothing was printed so long.")
     interrupt_grace: float = Field(5.0, gt=0, description="Between interrupt, TERM and KILL.")
     limits: OutputLimits = Field(default_factory=OutputLimits)
+    facts: FactsWanted = Field(default_factory=FactsWanted)
+
+
+class ReproduceSettings(Section):
+    """Reproducing runs."""
+
+    tolerance: float = Field(
+        1e-6,
+        ge=0,
+        allow_inf_nan=False,
+        description="How far metrics and predictions may be away: t + t * |value before|.",
+    )
+    environments_limit: int = Field(
+        20 * 2**30,
+        ge=0,
+        description="All rebuilt environments together; the longest unused go first.",
+    )
+    install_timeout: float = Field(
+        1800.0, gt=0, description="Rebuilding one environment may take so long."
+    )
+    predict_timeout: float = Field(
+        600.0, gt=0, description="Comparing the predictions of two models may take so long."
+    )
 
 
 class Settings(Section):
@@ -68,6 +91,7 @@ class Settings(Section):
     capacity: CapacitySettings = Field(default_factory=CapacitySettings)
     warm: WarmSettings = Field(default_factory=WarmSettings)
     attempts: AttemptSettings = Field(default_factory=AttemptSettings)
+    reproduce: ReproduceSettings = Field(default_factory=ReproduceSettings)
 
     @field_serializer("tracking_uri")
     def _without_credentials(self, uri: str) -> str:

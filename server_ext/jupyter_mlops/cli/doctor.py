@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Callable
 
-from jupyter_mlops.cli.checks import installation, machine, service
+from jupyter_mlops.cli.checks import installation, machine, service, space
 from jupyter_mlops.cli.checks.finding import Finding, problem
 from jupyter_mlops.cli.console import Console, clean, one_line, pad
 from jupyter_mlops.cli.options import Given
@@ -27,6 +27,8 @@ CHECKS: tuple[Callable[[], list[Finding]], ...] = (
     service.store,
     service.daemon,
     service.mlflow,
+    space.rebuilt_environments,
+    space.copies_of_data,
 )
 
 

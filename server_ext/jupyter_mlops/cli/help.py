@@ -14,6 +14,7 @@ from jupyter_mlops.errors import InvalidInput
 _EXITS = (
     "0 succeeded  1 the job failed  2 wrong usage or input  3 refused  4 not found  5 conflict\n"
     "6 daemon unreachable, busy or disk full  7 store unusable  8 the job was cancelled\n"
+    "10 a reproduction differs  11 a run can't be reproduced\n"
     "70 unexpected error  130 detached by Ctrl-C"
 )
 
@@ -49,7 +50,7 @@ def overview(console: Console) -> None:
     for verb in VERBS:
         console.say(f"  {console.paint(pad(verb.name, columns), 'bold')}  {verb.summary}")
     console.say(f"\n  {PROGRAM} VERB --help shows a verb's options; --version the version.")
-    console.say("  A JOB is an id, the beginning of one, or @last.")
+    console.say("  A JOB is an id, the beginning of one, or @last; so is a RUN, of MLflow's.")
     console.say("\nexit codes:")
     console.say(textwrap.indent(_EXITS, "  "))
 

@@ -11,15 +11,13 @@ from typing import Any
 from jupyter_mlops.cli import render
 from jupyter_mlops.cli.console import Console, one_line
 from jupyter_mlops.cli.errors import show_error
+from jupyter_mlops.cli.limit import PAGE, read_limit
 from jupyter_mlops.cli.options import Given, wrong
 from jupyter_mlops.cli.resolve import resolve
 from jupyter_mlops.cli.spec import Problems
-from jupyter_mlops.cli.values import read_whole
 from jupyter_mlops.client import Client
 from jupyter_mlops.errors import MlopsError
 
-_LIMIT = 20
-_PAGE = 200
 _STATES = ("queued", "starting", "running", "succeeded", "failed", "cancelled")
 
 
@@ -30,8 +28,7 @@ def list_jobs(given: Given, console: Console) -> int:
     for name in states:
         if name not in _STATES:
             problems.add("--state", f"{name!r} isn't a state; there are {', '.join(_STATES)}")
-    text = given.text("limit")
-    limit = _LIMIT if text is None else problems.read("--limit", text, read_whole)
+    limit = read_limit(given, problems)
     problems.check(given)
     notebook = given.text("notebook")
     found = _collect(
@@ -59,10 +56,10 @@ def list_jobs(given: Given, console: Console) -> int:
 
 def _collect(client: Client, limit: int, **filters: Any) -> dict[str, Any]:
     """The newest `limit` jobs in one `JobList`, however the daemon pages."""
-    found = client.jobs(limit=max(1, min(limit, _PAGE)), **filters)
+    found = client.jobs(limit=min(limit, PAGE), **filters)
     jobs, page = found["jobs"], found
     while len(jobs) < limit and page.get("next"):
-        step = min(limit - len(jobs), _PAGE)
+        step = min(limit - len(jobs), PAGE)
         page = client.jobs(limit=step, cursor=page["next"], **filters)
         jobs += page["jobs"]
     found["jobs"] = jobs[:limit]

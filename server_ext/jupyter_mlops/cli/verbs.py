@@ -28,6 +28,7 @@ _WAIT_HTML = Option(
     "on a terminal always",
 )
 _JOB = Argument("JOB")
+_LIMIT = Option("--limit", "at most so many (20)", "N")
 
 VERBS = (
     Verb(
@@ -74,7 +75,7 @@ VERBS = (
             ),
             Option("--name", "only jobs with this in their name", "TEXT"),
             Option("--notebook", "only jobs of this notebook", "PATH"),
-            Option("--limit", "at most so many (20)", "N"),
+            _LIMIT,
         ],
         ["jupyter mlops jobs --state running --state queued"],
     ),
@@ -133,6 +134,128 @@ VERBS = (
         [Argument("JOB", many=True)],
         [Option("-y --yes", "don't ask")],
         ["jupyter mlops delete 3f2a --yes"],
+    ),
+    Verb(
+        "experiments",
+        "List experiments, the one worked at last first",
+        "runs:experiments",
+        [Argument("WORD", required=False, many=True)],
+        [_LIMIT],
+        ["jupyter mlops experiments churn"],
+    ),
+    Verb(
+        "runs",
+        "List runs of experiments, newest first",
+        "runs:runs",
+        [],
+        [
+            Option(
+                "--experiment", "only runs of this experiment, by name or id", "NAME", many=True
+            ),
+            Option(
+                "--filter",
+                "only these: MLflow's filter syntax, plain words, or both",
+                "FILTER",
+                many=True,
+            ),
+            Option(
+                "--sort", "order by metrics.NAME, params.NAME, …; :desc turns it", "KEY", many=True
+            ),
+            Option("--columns", "show these: metrics.acc,params.lr,tags.team", "KEYS", many=True),
+            _LIMIT,
+        ],
+        [
+            "jupyter mlops runs --experiment churn --sort metrics.acc:desc --columns params.lr",
+            'jupyter mlops runs --filter "resnet metrics.acc > 0.9"',
+        ],
+    ),
+    Verb(
+        "describe",
+        "Everything about a run",
+        "runs:describe",
+        [Argument("RUN")],
+        [],
+        ["jupyter mlops describe 6f1c"],
+    ),
+    Verb(
+        "compare",
+        "Where runs differ; what is the same in all is only counted",
+        "runs:compare",
+        [Argument("RUN", many=True)],
+        [
+            Option("--notebook", "of two runs: their notebooks, cell by cell"),
+            Option("--packages", "of two runs: the packages of their interpreters"),
+            Option("--code", "of two runs: commits, uncommitted changes, modules"),
+            Option("--data", "of two runs: the files and datasets that they read"),
+        ],
+        ["jupyter mlops compare 6f1c 91ab", "jupyter mlops compare 6f1c 91ab --notebook --data"],
+    ),
+    Verb(
+        "report",
+        "Write a report on runs: a notebook to send, that needs no server",
+        "reports:report",
+        [Argument("RUN", required=False, many=True)],
+        [
+            Option("-o --output", "the file; report-TITLE.ipynb here when left out", "FILE"),
+            Option("--html", "write it as a page beside the notebook too"),
+            Option("--title", "its title; the experiments' names when left out", "TEXT"),
+            Option(
+                "--metric",
+                "draw this one; those with several points when left out",
+                "NAME",
+                many=True,
+            ),
+            Option(
+                "--experiment", "without RUN: of this experiment, by name or id", "NAME", many=True
+            ),
+            Option("--filter", "without RUN: only these, as for `runs`", "FILTER", many=True),
+            Option("--sort", "without RUN: in this order, as for `runs`", "KEY", many=True),
+            _LIMIT,
+            Option("--force", "write over files that are there"),
+        ],
+        [
+            "jupyter mlops report 6f1c 91ab -o report.ipynb --html",
+            "jupyter mlops report --experiment churn --filter 'metrics.acc > 0.9' --limit 10",
+        ],
+    ),
+    Verb(
+        "reproduce",
+        "Run a run again as it was, and compare the two",
+        "reproduce:reproduce",
+        [Argument("RUN")],
+        [
+            Option(
+                "--tolerance",
+                "how far numbers may be away; of one metric with its name (1e-6)",
+                "[METRIC=]T",
+                many=True,
+            ),
+            Option("--ignore", "don't compare this metric", "METRIC", many=True),
+            Option("--keep", "keep the folder that it ran in"),
+            Option("--check", "only say whether it could be, and what would make it so"),
+            Option("--list", "only list how it came out before"),
+            Option("--cancel", "cancel the ones of this run that are under way"),
+            Option("-d --detach", "return when it is accepted; print its id"),
+            _QUIET,
+        ],
+        [
+            "jupyter mlops reproduce 6f1c --tolerance 1e-4 --ignore seconds",
+            "jupyter mlops reproduce @last --check",
+        ],
+    ),
+    Verb(
+        "clean",
+        "Remove rebuilt environments and copies of data that nobody needs",
+        "clean:clean",
+        options=[
+            Option(
+                "--needed-copies",
+                "copies that runs need as well; these can't be reproduced from them then",
+            ),
+            Option("--unused-for", "only what was not used for so long: 12h, 30d", "DURATION"),
+            Option("-n --dry-run", "only say what would go"),
+        ],
+        examples=["jupyter mlops clean --dry-run", "jupyter mlops clean --unused-for 30d"],
     ),
     Verb("daemon status", "Whether the daemon runs, and with what load", "daemon:status"),
     Verb("daemon start", "Start the daemon if it doesn't run", "daemon:start"),

@@ -15,6 +15,9 @@ from jupyter_mlops import paths
 from jupyter_mlops.daemon import logs
 from jupyter_mlops.errors import MlopsError
 
+#: Seconds after which a thread that computes lets another have its turn.
+_TURN = 0.0005
+
 
 def main() -> int:
     """Run the daemon; returns its exit code."""
@@ -34,6 +37,9 @@ def main() -> int:
         try:
             found = run.load_settings()
             logs.configure(None if options.foreground else paths.daemon_log(), found.log_level)
+            # Threads read files and stores for the loop: with the usual 5 ms each of them waits
+            # that long for its turn whenever the loop is busy, and so does the loop for theirs.
+            sys.setswitchinterval(_TURN)
             asyncio.run(run.serve(found, lock))
         finally:
             lock.release()

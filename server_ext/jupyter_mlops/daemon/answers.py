@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 from urllib.parse import unquote
 
 from fastapi import Depends, Path, Request
@@ -15,6 +16,13 @@ from jupyter_mlops.errors import NotFound
 from jupyter_mlops.jobs.model import JOB_ID, ContentsPaths, Job
 
 NDJSON = "application/x-ndjson"
+#: Policy of documents that somebody else made: no script, no network, no origin; whatever they
+#: contain stays in the page.
+SANDBOX = (
+    "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
+    "font-src data:"
+)
+_PIECE = 256 * 1024
 
 
 class Problem(BaseModel):
@@ -40,13 +48,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def path_rules(request: Request) -> PathRules:
+# Asynchronous though they wait for nothing: FastAPI calls others in a thread.
+async def path_rules(request: Request) -> PathRules:
     """The rules of this request (`X-Mlops-Root`, percent-encoded)."""
     root = request.headers.get("x-mlops-root")
     return PathRules(None if root is None else unquote(root))
 
 
-def _job_id(job_id: Annotated[str, Path(description="12 hex digits")]) -> str:
+async def _job_id(job_id: Annotated[str, Path(description="12 hex digits")]) -> str:
     if not JOB_ID.fullmatch(job_id):
         raise NotFound(
             "There is no such job.", hint="Job ids have 12 hex digits; `jupyter mlops jobs` lists."
@@ -89,3 +98,15 @@ def stream(pieces: AsyncIterator[bytes], media_type: str) -> StreamingResponse:
         "X-Content-Type-Options": "nosniff",
     }
     return StreamingResponse(pieces, headers=headers, media_type=media_type)
+
+
+async def file_pieces(file: BinaryIO, limit: int | None = None) -> AsyncIterator[bytes]:
+    """A file's content, at most `limit` bytes of it; read in threads, closed at the end."""
+    left = limit
+    with file:
+        while left is None or left > 0:
+            size = _PIECE if left is None else min(_PIECE, left)
+            if not (piece := await asyncio.to_thread(file.read, size)):
+                return
+            left = None if left is None else left - len(piece)
+            yield piece

@@ -13,15 +13,69 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jupyter_mlops._version import __version__
 from jupyter_mlops.daemon import problems
 from jupyter_mlops.daemon.answers import PROBLEMS, Problem
-from jupyter_mlops.daemon.routes import events, jobs, notebooks, results, status
+from jupyter_mlops.daemon.routes import (
+    diffs,
+    events,
+    experiments,
+    jobs,
+    notebooks,
+    reports,
+    reproductions,
+    results,
+    run_notebooks,
+    run_table,
+    runs,
+    space,
+    status,
+)
 from jupyter_mlops.daemon.routes.notebooks import Inspection
+from jupyter_mlops.daemon.routes.run_notebooks import RunNotebook
+from jupyter_mlops.daemon.routes.runs import OpenRun, RunStart
 from jupyter_mlops.daemon.service import Service
 from jupyter_mlops.jobs.model import Job, JobList, NotebookInfo, SpecChanges, Submission
+from jupyter_mlops.tracking.report_views import ReportFile, ReportRequest
 
 PREFIX = "/api/v1"
-_NOUNS = (jobs, results, events, notebooks, status)
-_ASKED = (Submission, SpecChanges, Inspection)
-_SAID = (Job, JobList, NotebookInfo, Problem)
+#: `run_table` before `experiments`, which would take its addresses for ids of runs.
+_NOUNS = (
+    jobs,
+    results,
+    events,
+    notebooks,
+    runs,
+    run_notebooks,
+    status,
+    run_table,
+    experiments,
+    diffs,
+    reports,
+    reproductions,
+    space,
+)
+_ASKED = (
+    Submission,
+    SpecChanges,
+    Inspection,
+    RunStart,
+    ReportRequest,
+    *experiments.ASKED,
+    *reproductions.ASKED,
+    *space.ASKED,
+)
+_SAID = (
+    Job,
+    JobList,
+    NotebookInfo,
+    OpenRun,
+    Problem,
+    RunNotebook,
+    ReportFile,
+    *experiments.SAID,
+    *run_table.SAID,
+    *diffs.SAID,
+    *reproductions.SAID,
+    *space.SAID,
+)
 
 
 def make_app() -> FastAPI:
@@ -59,7 +113,9 @@ def openapi_document() -> dict[str, Any]:
         ],
         ref_template="#/components/schemas/{model}",
     )
-    document["components"]["schemas"] = made["$defs"]
+    of_parameters = document["components"]["schemas"].items()
+    choices = {name: schema for name, schema in of_parameters if "enum" in schema}
+    document["components"]["schemas"] = choices | made["$defs"]
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -22,12 +23,14 @@ from jupyter_mlops.daemon.leaving import end_within
 from jupyter_mlops.daemon.lock import DaemonLock
 from jupyter_mlops.daemon.parts import make_launcher, make_tracking
 from jupyter_mlops.daemon.presence import Presence
+from jupyter_mlops.daemon.reproductions import DaemonJobs
 from jupyter_mlops.daemon.service import Service
 from jupyter_mlops.jobs import capacity
 from jupyter_mlops.jobs.dispatcher import Dispatcher
 from jupyter_mlops.jobs.hub import Hub
 from jupyter_mlops.jobs.identity import start_time
 from jupyter_mlops.jobs.store import Store
+from jupyter_mlops.reproduction.service import Reproductions
 from jupyter_mlops.serving import HttpServer
 from jupyter_mlops.settings import Settings
 
@@ -86,6 +89,9 @@ async def serve(found: Settings, lock: DaemonLock) -> None:
     store = await Store.open(paths.store_file())
     try:
         async with _service(store, found) as service:
+            # What is there now stays: collecting would look at all of it again and again.
+            gc.collect()
+            gc.freeze()
             await _serve(service, lock)
     finally:
         await store.close()
@@ -101,13 +107,17 @@ async def _service(store: Store, found: Settings) -> AsyncIterator[Service]:
     launcher = make_launcher(found, environment | tracking.recorder.usual_environment())
     dispatcher = Dispatcher(store, hub, launcher, tracking.recorder, found, there, environment)
     service = Service(store, hub, dispatcher, found, tracking)
+    reproductions = Reproductions(DaemonJobs(service), tracking, found.reproduce, environment)
+    service.reproductions = reproductions
     try:
         await dispatcher.start()
         await tracking.start()
+        await reproductions.start()
         yield service
     finally:
         hub.close()
         await service.background.stop()
+        await reproductions.stop()
         await dispatcher.stop()
         await tracking.stop()
 
@@ -121,7 +131,7 @@ def make_server(app: FastAPI, service: Service) -> _Server:
 async def _serve(service: Service, lock: DaemonLock) -> None:
     app = make_app()
     listening = sockets.listen(paths.daemon_socket())
-    doorbell = sockets.Doorbell(paths.doorbell_socket(), service.dispatcher.ring)
+    doorbell = sockets.Doorbell(paths.doorbell_socket(), service.dispatcher.ring, service.ring_run)
     server = make_server(app, service)
     presence = Presence(
         lock,

@@ -14,11 +14,13 @@ from starlette.requests import Request
 
 from jupyter_mlops import paths
 from jupyter_mlops._version import __version__
+from jupyter_mlops.daemon.code_states import CodeStates
 from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.capacity import Amount
 from jupyter_mlops.jobs.dispatcher import Dispatcher
 from jupyter_mlops.jobs.hub import Hub
 from jupyter_mlops.jobs.store import Store
+from jupyter_mlops.reproduction.service import Reproductions
 from jupyter_mlops.settings import Settings
 from jupyter_mlops.tracking.service import TrackingService
 
@@ -35,6 +37,8 @@ class Service:
     settings: Settings
     #: Runs in MLflow; None where nothing is recorded.
     tracking: TrackingService | None = None
+    #: Runs that are reproduced; None where nothing is recorded.
+    reproductions: Reproductions | None = None
     started: float = field(default_factory=time.monotonic)
     #: Set when the daemon is to leave.
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,6 +47,10 @@ class Service:
     last_active: float = field(default_factory=time.monotonic)
     #: What nobody waits for; ended with the daemon.
     background: Background = field(default_factory=Background)
+    code_states: CodeStates = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.code_states = CodeStates(self.store, self.background)
 
     def leave(self, why: str) -> None:
         """Have the daemon leave; the log keeps the reason."""
@@ -66,9 +74,16 @@ class Service:
             "followers": len(self.hub),
         }
 
+    def ring_run(self, run_id: str) -> None:
+        """A kernel has logged something into a run."""
+        if self.tracking is not None:
+            self.tracking.runs.ring(run_id)
+
     def idle_for(self) -> float:
-        """Seconds since anything was queued, running, asked for or followed."""
-        if self.dispatcher.busy or self.active:
+        """Seconds since anything was queued, running, asked for, followed or logged into."""
+        logging_open = self.tracking is not None and self.tracking.runs.busy
+        reproducing = self.reproductions is not None and self.reproductions.busy
+        if self.dispatcher.busy or self.active or logging_open or reproducing:
             self.last_active = time.monotonic()
         used = float("inf") if self.tracking is None else self.tracking.idle_for
         return min(used, time.monotonic() - self.last_active)

@@ -20,6 +20,7 @@ from jupyter_mlops.paths import private_dir
 log = logging.getLogger(__name__)
 
 _RING = re.compile(rb"([0-9a-f]{12})/([1-9][0-9]{0,3})")
+_RUN = re.compile(rb"run/([0-9a-f]{32})")
 
 
 def peer_uid(connection: socket.socket) -> int | None:
@@ -101,11 +102,19 @@ def listen(path: Path) -> OwnUserSocket:
 
 
 class Doorbell:
-    """Receives `<job id>/<attempt>` datagrams; anything else is dropped."""
+    """Receives datagrams: `<job id>/<attempt>` of runners, `run/<run id>` of kernels that log;
+    anything else is dropped.
+    """
 
-    def __init__(self, path: Path, ring: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        ring: Callable[[str, int], None],
+        ring_run: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._path = path
         self._ring = ring
+        self._ring_run = ring_run
         self._bind()
 
     @property
@@ -154,6 +163,8 @@ class Doorbell:
                 return
             if found := _RING.fullmatch(data):
                 self._ring(found[1].decode(), int(found[2]))
+            elif found := _RUN.fullmatch(data):
+                self._ring_run(found[1].decode())
 
 
 def _bind_private(unbound: socket.socket, path: Path) -> Place:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
 import hashlib
 import json
 import math
@@ -20,11 +19,10 @@ from typing import Any, Self
 
 from jupyter_mlops.daemon.root import PathRules
 from jupyter_mlops.daemon.service import Service
-from jupyter_mlops.errors import InvalidInput, MlopsError, NotFound, TooLarge
+from jupyter_mlops.errors import InvalidInput, MlopsError, TooLarge
 from jupyter_mlops.jobs import kernelspecs
-from jupyter_mlops.jobs.bundle import NOTEBOOK
+from jupyter_mlops.jobs.bundle import CODE, NOTEBOOK
 from jupyter_mlops.jobs.capacity import Amount, refuse_impossible
-from jupyter_mlops.jobs.gitstate import git_dirty
 from jupyter_mlops.jobs.model import Job, JobSpec, Outputs, SpecChanges, Submission
 from jupyter_mlops.jobs.snapshot import Taken, check_values, take_snapshot
 from jupyter_mlops.jobs.store_changes import idempotency_conflict
@@ -53,24 +51,29 @@ async def submit(
         Conflict: the key came with another request before.
     """
     digest = _digest(submission, rules) if _checked_key(key) is not None else None
-    if key is not None and (found := await service.store.by_key(key)) is not None:
-        if found[1] != digest:
-            raise idempotency_conflict(found[0].job.id)
-        return service.dispatcher.view(found[0]), False
-    new, files = await _prepare(service, submission, rules)
+    try:
+        new, files = await _prepare(service, submission, rules)
+    except MlopsError:
+        # What the key has made is there, whatever has become of its notebook. Asked only now:
+        # where the request is as good as before, the store finds the key by itself.
+        if key is not None and (found := await service.store.by_key(key)) is not None:
+            if found[1] != digest:
+                raise idempotency_conflict(found[0].job.id) from None
+            return service.dispatcher.view(found[0]), False
+        raise
     new = replace(new, idempotency_key=key, idempotency_body=digest, rerun_of=rerun_of)
     job, created = await service.dispatcher.submit(new, files)
     if created and new.git_commit is not None:
         # Asking git may take long, so nobody waits for it.
-        service.background.spawn(_learn_git_dirty(service, job.id, Path(new.notebook)))
+        notebook = Path(new.notebook)
+        code = [notebook.parent / path for path in _code(files)]
+        service.code_states.learn(job.id, new.created_at, notebook, code)
     return job, created
 
 
-async def _learn_git_dirty(service: Service, job_id: str, notebook: Path) -> None:
-    dirty = await asyncio.to_thread(git_dirty, notebook)
-    if dirty is not None:
-        with contextlib.suppress(NotFound):
-            await service.store.update(job_id, git_dirty=dirty)
+def _code(files: Mapping[str, bytes]) -> list[str]:
+    """Local modules of a snapshot, relative to its notebook's directory."""
+    return [path[len(CODE) + 1 :] for path in files if path.startswith(f"{CODE}/")]
 
 
 async def rerun(service: Service, job: Job, changes: SpecChanges, rules: PathRules) -> Job:
@@ -123,6 +126,7 @@ async def rerun(service: Service, job: Job, changes: SpecChanges, rules: PathRul
         rerun_of=job.id,
     )
     made, _ = await service.dispatcher.submit(new, files)
+    await asyncio.to_thread(service.code_states.copy, made.id, job.id)
     return made
 
 
@@ -168,26 +172,7 @@ async def _prepare(
     service: Service, submission: Submission, rules: PathRules
 ) -> tuple[NewJob, Mapping[str, bytes]]:
     spec = submission.spec
-    problems = _Problems()
-    notebook: Path | None = None
-    output: Path | None = None
-    values: bytes | None = None
-    taken: Taken | None = None
-    with problems:
-        notebook = rules.notebook(spec.notebook, "spec.notebook")
-    if notebook is not None:
-        with problems:
-            output = await asyncio.to_thread(_output_dir, spec, notebook, rules)
-    _check_spec(service, spec, problems)
-    with problems:
-        values = _values(submission.values)
-    if notebook is not None:
-        with problems:
-            taken = await _snapshot(spec, submission.content, values, rules)
-    problems.raise_any()
-    assert notebook is not None
-    assert output is not None
-    assert taken is not None
+    notebook, output, taken = await asyncio.to_thread(_look, service, submission, rules)
     job_id = secrets.token_hex(6)
     outputs, output_paths = _outputs(output, notebook, job_id)
     made = taken.snapshot
@@ -213,13 +198,37 @@ async def _prepare(
     return new, made.files()
 
 
-async def _snapshot(
+def _look(service: Service, submission: Submission, rules: PathRules) -> tuple[Path, Path, Taken]:
+    """The notebook, the folder for results and the snapshot. Blocking: it looks at files."""
+    spec = submission.spec
+    problems = _Problems()
+    notebook: Path | None = None
+    output: Path | None = None
+    values: bytes | None = None
+    taken: Taken | None = None
+    with problems:
+        notebook = rules.notebook(spec.notebook, "spec.notebook")
+    if notebook is not None:
+        with problems:
+            output = _output_dir(spec, notebook, rules)
+    _check_spec(service, spec, problems)
+    with problems:
+        values = _values(submission.values)
+    if notebook is not None:
+        with problems:
+            taken = _snapshot(spec, submission.content, values, rules)
+    problems.raise_any()
+    assert notebook is not None
+    assert output is not None
+    assert taken is not None
+    return notebook, output, taken
+
+
+def _snapshot(
     spec: JobSpec, content: dict[str, Any] | None, values: bytes | None, rules: PathRules
 ) -> Taken:
     try:
-        return await asyncio.to_thread(
-            take_snapshot, spec, content=content, values=values, root=rules.root
-        )
+        return take_snapshot(spec, content=content, values=values, root=rules.root)
     except MlopsError as error:
         for problem in error.problems:
             where = str(problem.get("where", ""))

@@ -50,6 +50,11 @@ def log_file(directory: Path) -> Path:
     return directory / "log.txt"
 
 
+def facts_file(directory: Path) -> Path:
+    """What the kernel writes about what it ran, seeded and read; see `jupyter_mlops.facts`."""
+    return directory / "facts.json"
+
+
 def notebook_file(directory: Path) -> Path:
     """The executed notebook as saved last."""
     return directory / "notebook.ipynb"
@@ -147,6 +152,7 @@ class Digest:
     progress: Progress = field(default_factory=Progress)
     last_output: str = ""
     prepared: WarmDetails | None = None
+    released: bool = False
     finished: ExitRecord | None = None
 
     def take(self, chunk: bytes) -> None:
@@ -189,6 +195,8 @@ class Digest:
                     self.progress.current, self.progress.current_source = None, ""
             case "stream":
                 self._output(str(event.get("text", "")))
+            case "released":
+                self.released = True
             case "finished":
                 self.finished = parse_exit(event)
 

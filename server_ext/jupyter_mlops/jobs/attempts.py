@@ -213,6 +213,10 @@ class Attempts:
                 event = Prepared(number, time.time(), start)
                 entry.recording = self._background.spawn(self._record(entry, event))
 
+        def released() -> None:
+            entry.held, entry.gpus = None, ()
+            done()
+
         entry.watcher = Watcher(
             paths.attempt_dir(entry.id, number),
             launched,
@@ -220,14 +224,13 @@ class Attempts:
             entry.feed,
             self._threads,
             prepared=prepared,
+            released=released,
             progressed=lambda: self._publisher.publish_soon(entry),
         )
         if entry.stored.record.cancelling:
             self.stop_runner(entry)
         ended = await entry.watcher.watch()
-        # The kernel has gone before its runner says so: what it held is free while the disk works.
-        entry.held, entry.gpus = None, ()
-        done()
+        released()
         self._farewells[entry.id] = farewell = self._background.spawn(_farewell(launched))
         farewell.add_done_callback(lambda task: self._forget_farewell(entry.id, task))
         await self._end(entry, number, ended)
@@ -290,7 +293,7 @@ async def _farewell(launched: Launched) -> None:
     """A runner that has said how it ended goes by itself; it is made to when it doesn't."""
     deadline = asyncio.get_running_loop().time() + _FAREWELL
     delay = 0.02
-    while await asyncio.to_thread(launched.alive):
+    while launched.alive():
         if asyncio.get_running_loop().time() > deadline:
             await launched.kill()
             return

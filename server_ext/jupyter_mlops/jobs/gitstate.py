@@ -1,8 +1,8 @@
-"""The commit of a working tree, and whether it has changes.
+"""The commit of a working tree, and git itself for what only it can tell.
 
-The commit is read from git's own files: no process is started, so that a submit doesn't wait.
-Whether something was changed only git itself can tell; that is asked apart, with a time limit, and
-with everything switched off that a repository's configuration could make git run.
+The commit is read from git's own files: no process is started, so that a submit doesn't wait. What
+was changed only git can tell; it is asked apart (see `working_tree`), with a time limit, and with
+everything switched off that a repository's configuration could make git run.
 """
 
 from __future__ import annotations
@@ -10,26 +10,21 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import threading
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-
-#: Seconds that `git status` may take; a larger working tree has no answer.
-STATUS_PATIENCE = 0.5
-#: Seconds for which an answer is used again: sweeps submit one notebook many times.
-_FRESH = 2.0
 
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH = re.compile(r"ref: (refs/[^\0\n]+)")
 _MAX_PACKED = 64 * 2**20
-
-_answers: dict[tuple[str, ...], tuple[float, bool | None]] = {}
-_asking = threading.Lock()
+#: Seconds between two looks at how much git has said.
+_LOOK = 0.01
 
 
 def git_commit(directory: Path) -> str | None:
     """The commit checked out in the working tree that `directory` lies in; None outside of one."""
-    found = _repository(directory)
+    found = repository(directory)
     if found is None:
         return None
     _, git_dir = found
@@ -39,9 +34,7 @@ def git_commit(directory: Path) -> str | None:
     branch = _BRANCH.fullmatch(head)
     if branch is None or ".." in branch[1].split("/"):
         return None
-    common = git_dir
-    if relative := _line(git_dir / "commondir"):
-        common = (git_dir / relative).resolve()
+    common = _common(git_dir)
     for place in (git_dir, common):
         commit = _line(place / branch[1])
         if _OBJECT.fullmatch(commit):
@@ -49,65 +42,77 @@ def git_commit(directory: Path) -> str | None:
     return _packed(common, branch[1])
 
 
-def git_dirty(notebook: Path) -> bool | None:
-    """Whether tracked files have changes, or `notebook` isn't tracked at all.
+class GitSilent(Exception):
+    """Git isn't there, doesn't answer in time, refuses, or says too much; the text says which."""
 
-    None outside of a working tree, without git, or when git takes longer than `STATUS_PATIENCE`.
-    Blocks for up to twice that: call it in a thread. Git's answers are used again for two seconds.
+    def __init__(self, why: str, status: int | None = None) -> None:
+        """`status`: what git ended with, where it ended by itself."""
+        super().__init__(why)
+        self.status = status
+
+
+def git(
+    top: Path,
+    *arguments: str,
+    patience: float,
+    most: int = 16 * 2**20,
+    variables: Mapping[str, str] | None = None,
+) -> bytes:
+    """What git says in the working tree `top`. Blocks.
+
+    Args:
+        top: the top of the working tree.
+        arguments: its command and what belongs to it.
+        patience: seconds that it may take.
+        most: bytes that it may say.
+        variables: of its environment, besides ours.
+
+    Raises:
+        GitSilent: nothing can be claimed.
     """
-    found = _repository(notebook.parent)
-    if found is None:
-        return None
-    top, _ = found
-    changed = _lists(top, "status", "--porcelain", "--untracked-files=no", "-z")
-    if changed is not False:
-        return changed
-    tracked = _lists(top, "ls-files", "-z", "--", f":(literal){notebook}")
-    return None if tracked is None else not tracked
-
-
-def _lists(top: Path, *arguments: str) -> bool | None:
-    """Whether git lists anything, or did a moment ago; None: no answer."""
-    key = (str(top), *arguments)
-    with _asking:
-        known = _answers.get(key)
-        if known is None or time.monotonic() - known[0] > _FRESH:
-            listed = _git(top, *arguments)
-            known = (time.monotonic(), None if listed is None else bool(listed))
-            if len(_answers) > 100:
-                _answers.clear()
-            _answers[key] = known
-    return known[1]
-
-
-def _git(top: Path, *arguments: str) -> bytes | None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C",
+        **(variables or {}),
     }
     command = [
         *("git", "-C", str(top)),
         *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
         *arguments,
     ]
-    try:
-        answer = subprocess.run(  # an argument list, no shell; "git" as the person's PATH has it
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            timeout=STATUS_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None  # no git, or no answer in time: nothing is claimed
-    return answer.stdout if answer.returncode == 0 else None
+    deadline = time.monotonic() + patience
+    with tempfile.TemporaryFile() as said:  # a pipe would have to be read while it is waited for
+        try:
+            process = subprocess.Popen(  # an argument list, no shell; as the person's PATH has it
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            )
+        except OSError as error:
+            raise GitSilent(f"git can't be started: {error.strerror or error}") from error
+        with process:
+            while process.poll() is None:
+                if os.fstat(said.fileno()).st_size > most:
+                    process.kill()
+                elif time.monotonic() > deadline:
+                    process.kill()
+                    raise GitSilent(f"git {arguments[0]} took longer than {patience:g} s")
+                else:
+                    time.sleep(_LOOK)
+        if said.tell() > most or os.fstat(said.fileno()).st_size > most:
+            raise GitSilent(f"git {arguments[0]} said more than {most} bytes")
+        if process.returncode != 0:
+            status = process.returncode
+            raise GitSilent(f"git ended with status {status}", status)
+        said.seek(0)
+        return said.read()
 
 
-def _repository(directory: Path) -> tuple[Path, Path] | None:
+def repository(directory: Path) -> tuple[Path, Path] | None:
     """The top of the working tree and its git directory."""
     for top in (directory, *directory.parents):
         place = top / ".git"
@@ -116,6 +121,21 @@ def _repository(directory: Path) -> tuple[Path, Path] | None:
         if pointer := _line(place).removeprefix("gitdir: "):
             return top, (top / pointer).resolve()
     return None
+
+
+def objects_directory(directory: Path) -> Path | None:
+    """Where git keeps what the commits of the working tree hold; None outside of one."""
+    found = repository(directory)
+    if found is None:
+        return None
+    objects = _common(found[1]) / "objects"
+    return objects if objects.is_dir() else None
+
+
+def _common(git_dir: Path) -> Path:
+    """What all working trees of a repository share."""
+    relative = _line(git_dir / "commondir")
+    return (git_dir / relative).resolve() if relative else git_dir
 
 
 def _line(path: Path) -> str:

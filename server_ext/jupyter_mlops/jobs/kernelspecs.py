@@ -12,12 +12,15 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_path
 
+from jupyter_mlops import paths
 from jupyter_mlops.errors import KernelUnknown
 from jupyter_mlops.jobs.model import Kernel
 from jupyter_mlops.jobs.order import KernelOrder
 
 #: Names that Jupyter itself accepts; anything else can't be a kernelspec's directory.
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+#: Kernels of environments that were rebuilt for a reproduction; nobody chooses them from a list.
+REBUILT_PREFIX = "mlops-rebuilt-"
 #: As jupyter_client: such a first word means the Python that Jupyter runs in.
 _GENERIC_PYTHON = re.compile(r"(python|python3|python3\.\d+)$")
 #: Variables that decide where kernelspecs are looked for.
@@ -87,6 +90,8 @@ def find(name: str) -> KernelSpec:
     Raises:
         KernelUnknown: it isn't installed; the hint lists those that are.
     """
+    if (rebuilt := _rebuilt(name)) is not None:
+        return rebuilt
     known = installed()
     spec = known.get(name.lower())
     if spec is None:
@@ -96,6 +101,13 @@ def find(name: str) -> KernelSpec:
             "(`jupyter kernelspec list`).",
         )
     return spec
+
+
+def _rebuilt(name: str) -> KernelSpec | None:
+    key = name.removeprefix(REBUILT_PREFIX)
+    if key == name or not _NAME.fullmatch(key) or key.startswith("."):
+        return None
+    return _read(name, paths.rebuilt_dir() / key)
 
 
 def _kernel_dirs() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ class Launched(Protocol):
     """One runner, dead or alive."""
 
     def alive(self) -> bool:
-        """Whether it still runs. Quick; called in a thread."""
+        """Whether it is still at its attempt. Never waits."""
 
     async def stop(self) -> None:
         """Ask it to end (interrupt, save, exit), and end it when it doesn't; return when gone."""

@@ -53,6 +53,7 @@ class Watcher:
         threads: Executor,
         *,
         prepared: Callable[[WarmDetails], None],
+        released: Callable[[], None],
         progressed: Callable[[], None],
     ) -> None:
         self._directory = directory
@@ -61,6 +62,7 @@ class Watcher:
         self._feed = feed
         self._threads = threads
         self._prepared = prepared
+        self._released: Callable[[], None] | None = released
         self._progressed = progressed
         self._poked = asyncio.Event()
         self._poked.set()
@@ -93,13 +95,17 @@ class Watcher:
             if self._digest.prepared is not None and not announced:
                 announced = True
                 self._prepared(self._digest.prepared)
+            if self._digest.released and self._released is not None:
+                self._released()
+                self._released = None
             ended = self._digest.finished or found.exit
             if ended is None and not found.alive:
                 ended = await self._died()
             if ended is None and found.heard:
                 ended = await self._check_heartbeat(found.heartbeat)
             if ended is not None:
-                await self._drain()
+                if self._digest.finished is None:  # nothing follows that line
+                    await self._drain()
                 return ended
 
     def _look(self, full: bool) -> _Look:  # noqa: FBT001 - run_in_executor takes no keywords

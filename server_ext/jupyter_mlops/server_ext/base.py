@@ -79,7 +79,12 @@ class MlopsHandler(ExtensionHandlerMixin, APIHandler):
     # What this page polls is no sign of a person; `note_activity` tells of what is.
     _track_activity = False
     #: What an Authorizer is asked for, by method; other methods don't exist.
-    actions: ClassVar[dict[str, str]] = {"GET": "read", "POST": "execute", "DELETE": "write"}
+    actions: ClassVar[dict[str, str]] = {
+        "GET": "read",
+        "POST": "execute",
+        "PATCH": "write",
+        "DELETE": "write",
+    }
 
     @property
     def upstream(self) -> Upstream:

@@ -6,6 +6,7 @@ Both bodies are passed on as they come; neither is ever held whole.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import Any
 
 import h11
@@ -35,20 +36,20 @@ _SUFFIX = {"html": "html", "notebook": "ipynb"}
 
 
 @web.stream_request_body
-class Forwarder(MlopsHandler):
+class Forwarder(MlopsHandler, ABC):
     """Passes requests on; a subclass says where to and how an answer is dressed."""
 
     _exchange: Exchange | None = None
     _received = 0
     _left = False
 
+    @abstractmethod
     def target(self) -> str:
         """The daemon's address of this request.
 
         Raises:
             BadAddress: it has none.
         """
-        raise NotImplementedError
 
     def extra_headers(self) -> list[tuple[bytes, bytes]]:
         """What the daemon is told besides."""
@@ -198,6 +199,13 @@ class Forwarder(MlopsHandler):
 
 class ApiHandler(Forwarder):
     """`<base>/mlops/api/v1/…`."""
+
+    @web.authenticated
+    @authorized("write")
+    async def patch(self, *_: str) -> None:
+        """Annotate."""
+        self.note_activity()
+        await self._relay()
 
     def target(self) -> str:
         """The same address of the daemon."""

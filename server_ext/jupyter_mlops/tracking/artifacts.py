@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from jupyter_mlops.jobs.runner.files import replace_with_copy
-from jupyter_mlops.tracking.run_record import ARTIFACT_DIRECTORY
+from jupyter_mlops.jobs.runner.files import replace_with_copy, sync_directory
 
 _OURS = re.compile(r"mlflow-artifacts:/+([0-9]+)/([0-9a-f]{32})/artifacts/?")
 _UNFIT = re.compile(r"[^\w .()+\-]")
@@ -28,13 +28,34 @@ def local_directory(root: Path, artifact_uri: str) -> Path | None:
     return None if found is None else root / found[1] / found[2] / "artifacts"
 
 
-def put(directory: Path, files: Mapping[str, Path]) -> None:
-    """Copy files below a run's `notebook/`, each whole or not at all. Blocking.
+def put(directory: Path, files: Mapping[str, Path], *, final: bool = False) -> None:
+    """Bring files to their paths below a run's artifacts, each whole or not at all. Blocking.
+
+    `final`: nobody will ever write into them (they are only replaced), so they may be shared.
 
     Raises:
         OSError: one can't be read or written.
     """
-    target = directory / ARTIFACT_DIRECTORY
-    target.mkdir(parents=True, exist_ok=True)
+    folders: set[Path] = set()
     for name, source in files.items():
-        replace_with_copy(target / name, source)
+        target = directory / name
+        if target.parent not in folders:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folders.add(target.parent)
+        if not (final and _link(target, source)):
+            replace_with_copy(target, source, settled=False)
+    for folder in folders:
+        sync_directory(folder)
+
+
+def _link(target: Path, source: Path) -> bool:
+    """Make `target` another name of `source`'s file; False where that can't be."""
+    beside = target.with_name(f".mlops-{os.getpid()}-{threading.get_ident()}.link")
+    try:
+        os.link(source, beside, follow_symlinks=False)
+        os.replace(beside, target)
+        # Renaming one name of a file to another of it leaves both.
+        beside.unlink(missing_ok=True)
+    except OSError:
+        return False  # another file system, or one without links: it is copied
+    return not target.is_symlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import sqlite3
 import time
@@ -13,11 +14,14 @@ from typing import Any
 from jupyter_mlops.errors import Busy, MlopsError, StoreFull
 from jupyter_mlops.jobs.model import Job
 from jupyter_mlops.jobs.runner.files import is_full
-from jupyter_mlops.tracking import artifacts, environment, sql
+from jupyter_mlops.tracking import artifacts, environment, facts_sql, sql
 from jupyter_mlops.tracking.embedded import Embedded
+from jupyter_mlops.tracking.embedded_reader import EmbeddedReader
 from jupyter_mlops.tracking.live_runs import LiveRun, LiveRuns
 from jupyter_mlops.tracking.mlflow_server import MlflowServer
 from jupyter_mlops.tracking.remote import RemoteRuns
+from jupyter_mlops.tracking.remote_reader import RemoteReader
+from jupyter_mlops.tracking.run_facts import RunFacts
 from jupyter_mlops.tracking.run_guard import CREATOR_TAG
 from jupyter_mlops.tracking.run_record import JOB_TAG, RunRecord, RunStatus, milliseconds
 from jupyter_mlops.tracking.runs import Begun, Recorded, States
@@ -46,9 +50,15 @@ class EmbeddedRuns:
         address = server.access.address
         mine = environment.for_daemon(server.access.daemon_token())
         kept = {k: v for k, v in inherited.items() if not k.startswith("MLFLOW_")}
-        #: MLflow's client against the app that is mounted here: for a schema that we don't know,
-        #: and for artifacts that lie elsewhere.
-        self._client = RemoteRuns(address, "", kept | mine)
+        #: Of MLflow's client against the app that is mounted here.
+        self.client_environment = kept | mine
+        self._reading = functools.partial(RemoteReader, address, self.client_environment)
+        #: For a schema that we don't know, and for artifacts that lie elsewhere.
+        self._client = RemoteRuns(address, "", self.client_environment)
+
+    def reader(self) -> EmbeddedReader:
+        """What these runs are looked at through."""
+        return EmbeddedReader(self._embedded, self._reading)
 
     def start(self) -> None:
         """Make the store ready in the background and serve MLflow."""
@@ -71,7 +81,7 @@ class EmbeddedRuns:
             place = await self._insert(job, record)
         experiment_id = place.experiment_id if place is not None else None
         if run_id is not None:
-            self._live.add(LiveRun(job.id, run_id, experiment_id, record.params))
+            self._live.add(LiveRun(job.id, run_id, experiment_id, record.params, record.attempt))
         return Begun(
             run_id,
             experiment_id,
@@ -105,11 +115,16 @@ class EmbeddedRuns:
 
         recorded = await store.run(work, durable=record.status.terminal)
         self._learn_experiment(record.job_id, recorded.place.experiment_id)
-        await self.put(recorded.place, files)
+        await self._put(recorded.place, files, final=True)
         return recorded
 
     async def put(self, place: sql.RunPlace, files: Mapping[str, Path]) -> None:
         """Straight into the directory that MLflow serves."""
+        await self._put(place, files)
+
+    async def _put(
+        self, place: sql.RunPlace, files: Mapping[str, Path], *, final: bool = False
+    ) -> None:
         if not files:
             return
         directory = artifacts.local_directory(self._embedded.artifacts, place.artifact_uri)
@@ -117,7 +132,7 @@ class EmbeddedRuns:
             await self._client.put(place, files)
             return
         try:
-            await asyncio.to_thread(artifacts.put, directory, files)
+            await asyncio.to_thread(artifacts.put, directory, files, final=final)
         except FileNotFoundError as error:
             raise Busy(f"An artifact can't be copied: {error}.") from error
         except OSError as error:
@@ -127,6 +142,23 @@ class EmbeddedRuns:
                     hint="Free some space; then they follow.",
                 ) from error
             raise Busy(f"An artifact can't be copied: {error.strerror or error}.") from error
+
+    async def record(self, place: sql.RunPlace, facts: RunFacts) -> None:
+        """In one transaction; files before it, so that what the tags say is there."""
+        store = await self._embedded.store()
+        if not store.known:
+            await self._client.record(place, facts)
+            return
+        await self._put(place, facts.files, final=True)
+
+        def work(db: sqlite3.Connection) -> None:
+            if sql.place(db, place.run_id) is None:
+                return  # removed for good in MLflow
+            sql.set_tags(db, place.run_id, facts.tags)
+            facts_sql.add_inputs(db, place, facts.inputs)
+            facts_sql.add_samples(db, place.run_id, facts.samples)
+
+        await store.run(work, durable=False)
 
     async def live_metrics(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]] | None:
         """Only when somebody has written at all."""

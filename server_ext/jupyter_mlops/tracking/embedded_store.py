@@ -45,7 +45,7 @@ class EmbeddedStore:
         self._connection = _connect(path)
         self._file = os.stat(path).st_ino
         self._version: int | None = None
-        self._reader = _read_only(path)
+        self._reader = read_only(path)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="mlflow-reader")
         self.known = schema.revision_of(self._connection) in schema.KNOWN_REVISIONS
         self._thread = threading.Thread(target=self._run, name="mlflow-store", daemon=True)
@@ -85,7 +85,7 @@ class EmbeddedStore:
         self._connection.close()
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        with _translated(self.path):
+        with translated(self.path):
             return question(self._reader)
 
     # --- the thread ---
@@ -110,7 +110,7 @@ class EmbeddedStore:
     def _do(self, batch: list[_Task]) -> None:
         results: list[tuple[_Task, Any, BaseException | None]] = []
         try:
-            with _translated(self.path):
+            with translated(self.path):
                 self._check_file()
                 level = "FULL" if any(task.durable for task in batch) else "NORMAL"
                 self._connection.execute(f"PRAGMA synchronous = {level}")
@@ -176,15 +176,16 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    with _translated(path):
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that can write nothing."""
+    with translated(path):
         connection = _open(path, "ro")
         connection.execute("PRAGMA query_only = ON")
     return connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    with _translated(path):
+    with translated(path):
         connection = _open(path, "rw")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -193,7 +194,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """SQLite's errors as ours."""
     try:
         yield

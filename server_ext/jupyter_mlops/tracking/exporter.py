@@ -1,6 +1,7 @@
 """`python -m jupyter_mlops.tracking.exporter`: renders notebooks as HTML, one JSON line each.
 
-→ `{"notebook": path, "target": path, "title": …, "facts": [[name, value], …], "base": directory}`
+→ `{"notebook": path, "target": path, "title": …, "facts": [[name, value], …], "base": directory,
+   "offline": true}`
 ← `{"done": true}` or `{"error": {problem document}}`; with `"leaving": true` it ends after that.
 
 A process of its own: rendering takes CPU time and memory that the daemon must not lack, and it
@@ -41,6 +42,7 @@ def export(request: dict[str, Any]) -> None:
         title=request["title"],
         facts=[(name, value) for name, value in request["facts"]],
         base=Path(request["base"]),
+        offline=bool(request.get("offline")),
     )
     replace(target, [page.encode("utf-8", "replace")])
     # Whether it is up to date is told by the time.

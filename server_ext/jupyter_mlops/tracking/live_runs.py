@@ -19,6 +19,7 @@ class LiveRun:
     experiment_id: str | None = None
     #: Parameters that we set; the notebook may log another value of each.
     params: Mapping[str, str] = field(default_factory=dict)
+    attempt: int = 0
 
 
 class LiveRuns:
@@ -28,6 +29,8 @@ class LiveRuns:
         self._of_job: dict[str, LiveRun] = {}
         self._by_run: dict[str, LiveRun] = {}
         self._ended: dict[str, float] = {}
+        #: Runs that kernels log into and end themselves.
+        self.interactive: set[str] = set()
 
     def add(self, run: LiveRun) -> None:
         """The job's run from now on."""

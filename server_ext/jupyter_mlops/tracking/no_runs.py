@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.jobs.model import Job
+from jupyter_mlops.tracking.logbook import Batch
+from jupyter_mlops.tracking.run_facts import RunFacts
+from jupyter_mlops.tracking.run_log import RunOrder
 from jupyter_mlops.tracking.run_record import RunRecord
 from jupyter_mlops.tracking.runs import Begun, States
 from jupyter_mlops.tracking.sql import RunPlace
@@ -48,6 +51,9 @@ class NoRuns:
     async def put(self, place: RunPlace, files: Mapping[str, Path]) -> None:
         """There is no run to add to."""
 
+    async def record(self, place: RunPlace, facts: RunFacts) -> None:
+        """There is no run to add to."""
+
     async def live_metrics(self, run_ids: Sequence[str]) -> None:  # noqa: ARG002
         """None."""
         return
@@ -72,3 +78,27 @@ class NoRuns:
     def status(self) -> dict[str, Any]:
         """Why."""
         return {"store": "unusable", "detail": f"{self._problem.detail} {self._problem.hint}"}
+
+
+class NoLog:
+    """See `run_log.RunLog`."""
+
+    def __init__(self, problem: MlopsError) -> None:
+        self._problem = problem
+
+    async def begin(self, order: RunOrder) -> NoReturn:  # noqa: ARG002
+        """Say why; what is logged is kept until runs can be."""
+        raise self._problem
+
+    async def write(
+        self,
+        order: RunOrder,  # noqa: ARG002
+        place: RunPlace,  # noqa: ARG002
+        directory: Path,  # noqa: ARG002
+        batch: Batch,  # noqa: ARG002
+    ) -> NoReturn:
+        """Say why."""
+        raise self._problem
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""

@@ -11,26 +11,34 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops import paths
 from jupyter_mlops.errors import MlopsError, NotFound
 from jupyter_mlops.jobs import store_reader
 from jupyter_mlops.jobs.background import Background
 from jupyter_mlops.jobs.bundle import NOTEBOOK
 from jupyter_mlops.jobs.model import Job, Tracking
+from jupyter_mlops.jobs.order import FactsWanted
 from jupyter_mlops.jobs.recording import RunReference
+from jupyter_mlops.jobs.runner.system_metrics import FILE as SYSTEM
 from jupyter_mlops.jobs.store import Store
 from jupyter_mlops.jobs.store_rows import StoredJob
 from jupyter_mlops.tracking.environment import directed_elsewhere
 from jupyter_mlops.tracking.exports import Exports
+from jupyter_mlops.tracking.job_facts import JobFacts
+from jupyter_mlops.tracking.kept_data import KeptData
 from jupyter_mlops.tracking.live_runs import LiveRun, LiveRuns
+from jupyter_mlops.tracking.live_samples import LiveSamples
 from jupyter_mlops.tracking.records import Records
 from jupyter_mlops.tracking.rendering import Renderer
+from jupyter_mlops.tracking.run_facts import RunFacts
 from jupyter_mlops.tracking.run_record import RunRecord, run_id_of
 from jupyter_mlops.tracking.runs import Begun, Runs, States
 from jupyter_mlops.tracking.schedule import Schedule
+from jupyter_mlops.tracking.sql import RunPlace
 from jupyter_mlops.tracking.sync import SETTLE, Sync
 
 log = logging.getLogger(__name__)
@@ -46,18 +54,41 @@ class RunRecorder:
     """See `jobs.recording.Recorder`. Belongs to the daemon's event loop."""
 
     def __init__(
-        self, store: Store, runs: Runs, live: LiveRuns, inherited: Mapping[str, str]
+        self,
+        store: Store,
+        runs: Runs,
+        live: LiveRuns,
+        inherited: Mapping[str, str],
+        wanted: FactsWanted,
+        settle_logged: Callable[[str], Awaitable[None]] | None = None,
+        kept: KeptData | None = None,
     ) -> None:
+        """Nothing is recorded yet.
+
+        Args:
+            store: where jobs are.
+            runs: where their runs are.
+            live: runs that go on.
+            inherited: the daemon's environment.
+            wanted: what is recorded of what notebooks read.
+            settle_logged: has what a job's kernel has logged recorded first.
+            kept: keeps copies of what notebooks read.
+        """
+        self.kept = kept
         self._store = store
         self._runs = runs
         self._live = live
         self._inherited = dict(inherited)
+        self._settle_logged = settle_logged
         self._records = Records(self._inherited)
         self._renderer = Renderer()
         self._schedule = Schedule(self._sync_one, at_once=_AT_ONCE)
         self._exports = Exports(store, self._renderer, self._exported)
-        self._sync = Sync(store, runs, self._records, self._exports)
+        self._facts = JobFacts(wanted, kept)
+        self._sync = Sync(store, runs, self._records, self._exports, self._facts)
         self._background = Background()
+        #: By their files.
+        self._samples: dict[Path, LiveSamples] = {}
 
     async def start(self) -> None:
         """Take up what a previous daemon left, then work in the background."""
@@ -78,6 +109,7 @@ class RunRecorder:
         await self._exports.stop()
         await self._schedule.stop()
         await self._renderer.stop()
+        self._facts.close()
         await self._runs.stop()
 
     def status(self) -> dict[str, Any]:
@@ -87,6 +119,14 @@ class RunRecorder:
     def usual_environment(self) -> dict[str, str]:
         """What `begin` adds to every attempt's environment, without what belongs to the job."""
         return self._runs.usual_environment(self._inherited)
+
+    async def add_tags(self, place: RunPlace, tags: Mapping[str, str]) -> None:
+        """Set tags of any run.
+
+        Raises:
+            MlopsError: it can't be done now.
+        """
+        await self._runs.record(place, RunFacts(tags=dict(tags)))
 
     # --- what the dispatcher asks for ---
 
@@ -119,7 +159,7 @@ class RunRecorder:
         record, uses_mlflow = await self._record(job, attempt)
         if uses_mlflow:
             self._runs.expect_calls()
-        self._live.add(LiveRun(job.id, record.run_id, None, record.params))
+        self._live.add(LiveRun(job.id, record.run_id, None, record.params, attempt))
         self._sync.begun(job.id, attempt)
         given = job.spec.env
         begun = await self._runs.begin(job, record, self._inherited | given)
@@ -148,7 +188,7 @@ class RunRecorder:
     async def _take_up(self, stored: StoredJob) -> None:
         record, _ = await self._record(stored.job, stored.job.attempt)
         run = LiveRun(stored.job.id, record.run_id, stored.job.tracking.experiment_id)
-        run.params = record.params
+        run.params, run.attempt = record.params, stored.job.attempt
         self._live.add(run)
         self._sync.begun(stored.job.id, stored.job.attempt)
 
@@ -164,9 +204,12 @@ class RunRecorder:
     # --- in the background ---
 
     async def _sync_one(self, job_id: str) -> None:
+        if self._settle_logged is not None:
+            await self._settle_logged(job_id)
         ended, again = await self._sync.bring_to_truth(job_id)
         if ended:
             self._live.end(job_id)
+            self._schedule.settled(job_id)
         elif again is not None:
             self._schedule.add(job_id, again)
 
@@ -181,6 +224,7 @@ class RunRecorder:
             if not live:
                 told.clear()
                 continue
+            await self._bring_samples(live)
             try:
                 found = await self._runs.live_metrics([run.run_id for run in live])
                 for run in live:
@@ -191,6 +235,20 @@ class RunRecorder:
                             await self._store.update(run.job_id, metrics=metrics)
             except MlopsError as error:
                 log.warning("metrics of running jobs can't be read: %s", error.detail)
+
+    async def _bring_samples(self, live: list[LiveRun]) -> None:
+        """The load of jobs that go on; what can't be recorded now comes at the job's end."""
+        kept: dict[Path, LiveSamples] = {}
+        for run in live:
+            file = paths.attempt_dir(run.job_id, max(run.attempt, 1)) / SYSTEM
+            kept[file] = self._samples.get(file) or LiveSamples(file, self._runs.record)
+        self._samples = kept
+        for run, samples in zip(live, kept.values(), strict=True):
+            with contextlib.suppress(MlopsError):
+                tracking = (await self._store.get(run.job_id)).job.tracking
+                if tracking.run_id is not None:
+                    place = RunPlace(tracking.run_id, tracking.experiment_id or "", "", "")
+                    await samples.bring(place)
 
     async def _reconcile(self) -> None:
         def ask(db: sqlite3.Connection) -> States:

@@ -23,14 +23,14 @@ class Records:
         return record_of(
             job,
             attempt,
-            user=_user(),
+            user=user_name(),
             params=parameters(self._facts.parameters(job, notebook)),
             experiment=self._facts.experiment(job, notebook, self._inherited),
         )
 
 
 @cache
-def _user() -> str:
+def user_name() -> str:
     """As MLflow's own clients say it."""
     try:
         return getpass.getuser()

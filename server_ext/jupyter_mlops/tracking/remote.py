@@ -17,15 +17,14 @@ from typing import Any
 from jupyter_mlops.errors import MlopsError
 from jupyter_mlops.jobs.model import Job
 from jupyter_mlops.tracking import environment
+from jupyter_mlops.tracking.remote_process import RemoteProcess
+from jupyter_mlops.tracking.run_facts import RunFacts
 from jupyter_mlops.tracking.run_record import RunRecord
 from jupyter_mlops.tracking.runs import Begun, Recorded, States
 from jupyter_mlops.tracking.sql import RunPlace
-from jupyter_mlops.tracking.tracking_server import URI_VARIABLE
-from jupyter_mlops.tracking.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
-_MODULE = "jupyter_mlops.tracking.remote_worker"
 #: Seconds that a job's start waits for the server, …
 BEGIN_PATIENCE = 3.0
 #: … and for the first import of MLflow's client before that.
@@ -34,8 +33,6 @@ _IMPORT_PATIENCE = 20.0
 _PAUSE = 30.0
 #: Seconds after which a process that works on one request is given up.
 _BEGIN_MOST, _WORK_MOST = 60.0, 1800.0
-#: Seconds after which an unused process ends.
-_IDLE = 600.0
 
 
 class RemoteRuns:
@@ -45,9 +42,8 @@ class RemoteRuns:
         """`shown` is the address for people; `inherited` the environment of the processes."""
         self.shown_uri = shown
         self._uri = uri
-        variables = {**inherited, URI_VARIABLE: uri}
-        self._front = WorkerProcess(_MODULE, environment=variables, idle=_IDLE)
-        self._back = WorkerProcess(_MODULE, environment=variables, idle=_IDLE)
+        self._front = RemoteProcess("remote_worker", uri, inherited)
+        self._back = RemoteProcess("remote_worker", uri, inherited)
         self._beginning: dict[tuple[str, int], asyncio.Task[RunPlace]] = {}
         self._places: dict[tuple[str, int], RunPlace] = {}
         self._imported: asyncio.Task[None] | None = None
@@ -122,31 +118,33 @@ class RemoteRuns:
             # It may have come through although nobody waited for it any more.
             await asyncio.wait([beginning])
         known = self._places.get(key)
-        answer = await self._ask(
-            self._back,
-            {
-                "op": "apply",
-                "record": dataclasses.asdict(record),
-                "earlier": [dataclasses.asdict(one) for one in earlier],
-                "run_id": None if known is None else known.run_id,
-                "files": {name: str(path) for name, path in files.items()},
-            },
-            _WORK_MOST,
+        found = await self._work(
+            "apply",
+            record=dataclasses.asdict(record),
+            earlier=[dataclasses.asdict(one) for one in earlier],
+            run_id=None if known is None else known.run_id,
+            files=_named(files),
         )
-        place = self._remember(record, answer)
+        place = self._remember(record, found)
         self._paused_until, self._problem = float("-inf"), ""
         if record.status.terminal:
             self._places.pop(key, None)
-        return Recorded(place, answer["metrics"])
+        return Recorded(place, found["metrics"])
 
     async def put(self, place: RunPlace, files: Mapping[str, Path]) -> None:
         """Through the server's artifact store."""
-        request = {
-            "op": "put",
-            "run_id": place.run_id,
-            "files": {name: str(path) for name, path in files.items()},
-        }
-        await self._ask(self._back, request, _WORK_MOST)
+        await self._work("put", run_id=place.run_id, files=_named(files))
+
+    async def record(self, place: RunPlace, facts: RunFacts) -> None:
+        """Tags and files, inputs, samples: each may be there already."""
+        await self._work(
+            "record",
+            run_id=place.run_id,
+            tags=facts.tags,
+            files=_named(facts.files),
+            inputs=[dataclasses.asdict(one) for one in facts.inputs],
+            samples=facts.samples,
+        )
 
     async def live_metrics(self, run_ids: Sequence[str]) -> None:  # noqa: ARG002 - see `Runs`
         """They would have to be asked for over and over: they come at the end."""
@@ -171,29 +169,35 @@ class RemoteRuns:
 
     async def _import(self) -> None:
         try:
-            await self._front.ask({"op": "hello"}, _BEGIN_MOST)
+            await self._front.ask("hello", _BEGIN_MOST)
         except MlopsError as error:
             log.warning("MLflow's client can't be started: %s", error.detail)
 
     async def _begin(self, record: RunRecord) -> RunPlace:
-        request = {"op": "begin", "record": dataclasses.asdict(record)}
-        return self._remember(record, await self._ask(self._front, request, _BEGIN_MOST))
+        given = dataclasses.asdict(record)
+        return self._remember(
+            record, await self._ask(self._front, "begin", _BEGIN_MOST, record=given)
+        )
 
-    async def _ask(
-        self, worker: WorkerProcess, request: Mapping[str, Any], patience: float
-    ) -> dict[str, Any]:
-        answer = await worker.ask(request, patience)
-        if "error" in answer:
-            error = MlopsError.from_problem(answer["error"], 502)
+    async def _work(self, op: str, **given: Any) -> Any:
+        return await self._ask(self._back, op, _WORK_MOST, **given)
+
+    async def _ask(self, process: RemoteProcess, op: str, patience: float, **given: Any) -> Any:
+        try:
+            return await process.ask(op, patience, **given)
+        except MlopsError as error:
             self._problem = error.detail
-            raise error
-        return answer
+            raise
 
-    def _remember(self, record: RunRecord, answer: Mapping[str, Any]) -> RunPlace:
-        place = RunPlace(**{**answer["place"], "experiment": record.experiment})
+    def _remember(self, record: RunRecord, found: Mapping[str, Any]) -> RunPlace:
+        place = RunPlace(**{**found["place"], "experiment": record.experiment})
         self._places[record.job_id, record.attempt] = place
         return place
 
     def _pause(self, problem: str) -> None:
         self._problem = problem
         self._paused_until = time.monotonic() + _PAUSE
+
+
+def _named(files: Mapping[str, Path]) -> dict[str, str]:
+    return {name: str(path) for name, path in files.items()}

@@ -1,28 +1,26 @@
-"""`python -m jupyter_mlops.tracking.remote_worker`: MLflow's client, one JSON line a request.
+"""`python -m jupyter_mlops.tracking.remote_worker`: runs of jobs; see `remote_process`.
 
 → `{"op": "hello"}` · `{"op": "begin", "record": …}`
 → `{"op": "apply", "record": …, "earlier": […], "run_id": … or null, "files": {name: path}}`
-→ `{"op": "put", "run_id": …, "files": {name: path}}`
-← `{"place": …, "metrics": …}`, `{"done": true}` or `{"error": {problem document}}`
+→ `{"op": "put", "run_id": …, "files": {path below the artifacts: path}}`
+→ `{"op": "record", "run_id": …, "tags": {…}, "files": {…}, "inputs": […], "samples": […]}`
+← `{"place": …, "metrics": …}` or nothing
 
-A process of its own: importing mlflow takes seconds, and a server that never answers may hold up
-nobody else. Every request may be repeated: what is there already is found by its tags.
+Every request may be repeated: what is there already is found by its tags.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.tracking.remote_process import NAMED, POINTS, WORKING, batches, serve
 from jupyter_mlops.tracking.run_record import (
-    ARTIFACT_DIRECTORY,
     ATTEMPT_TAG,
     JOB_TAG,
     PARENT_TAG,
@@ -30,20 +28,10 @@ from jupyter_mlops.tracking.run_record import (
     RunStatus,
 )
 from jupyter_mlops.tracking.sql import RunPlace
-from jupyter_mlops.tracking.tracking_server import TrackingUnreachable, redacted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-#: Most tags or parameters that MLflow takes at once.
-_BATCH = 100
-#: Patience with one request: the daemon tries again, and later.
-_DEFAULTS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-}
 
 
 class Worker:
@@ -52,7 +40,7 @@ class Worker:
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
 
-    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer to one request. Raises whatever MLflow's client raises."""
         match request["op"]:
             case "begin":
@@ -61,7 +49,9 @@ class Worker:
                 return self._apply(request)
             case "put":
                 self._put(request["run_id"], request["files"])
-        return {"done": True}
+            case "record":
+                self._record(request)
+        return None
 
     def _apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
         record = _record(request["record"])
@@ -90,12 +80,12 @@ class Worker:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-        experiment_id = self._experiment(record.experiment)
-        found = self._find(record, experiment_id)
+        experiment = experiment_id(self._client, record.experiment)
+        found = self._find(record, experiment)
         if found:
             return found[0]
         return self._client.create_run(
-            experiment_id, start_time=record.started, tags=record.tags, run_name=record.name
+            experiment, start_time=record.started, tags=record.tags, run_name=record.name
         )
 
     def _find(self, record: RunRecord, experiment_id: str) -> list[Run]:
@@ -106,23 +96,6 @@ class Worker:
             [experiment_id], wanted, order_by=["attributes.start_time ASC"], max_results=10
         )
         return list(found)
-
-    def _experiment(self, name: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                return str(self._client.create_experiment(name))
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                found = self._client.get_experiment_by_name(name)
-                if found is None:
-                    raise
-        if found.lifecycle_stage == "deleted":
-            self._client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
 
     def _set_status(self, run_id: str, record: RunRecord) -> None:
         if record.status.terminal:
@@ -149,7 +122,7 @@ class Worker:
     def _set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        for some in _batches(sorted(tags.items())):
+        for some in batches(sorted(tags.items()), NAMED):
             self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in some])
 
     def _add_params(self, run: Run, params: Mapping[str, str]) -> None:
@@ -160,7 +133,7 @@ class Worker:
 
         there = run.data.params
         missing = [(key, value) for key, value in params.items() if key not in there]
-        for some in _batches(missing):
+        for some in batches(missing, NAMED):
             listed = [Param(key, value) for key, value in some]
             self._client.log_batch(run.info.run_id, params=listed)
 
@@ -168,10 +141,54 @@ class Worker:
         if not files or self._client.get_run(run_id).info.lifecycle_stage == "deleted":
             return
         with tempfile.TemporaryDirectory(prefix="jupyter-mlops-") as directory:
-            for name, path in files.items():
+            for place, path in files.items():
+                folder, _, name = place.rpartition("/")
                 named = Path(directory) / name
+                named.unlink(missing_ok=True)
                 named.symlink_to(path)
-                self._client.log_artifact(run_id, str(named), ARTIFACT_DIRECTORY)
+                self._client.log_artifact(run_id, str(named), folder or None)
+
+    def _record(self, request: Mapping[str, Any]) -> None:
+        from mlflow.entities import Dataset, InputTag, Metric
+        from mlflow.entities import DatasetInput as Input
+
+        run_id = request["run_id"]
+        if self._client.get_run(run_id).info.lifecycle_stage == "deleted":
+            return
+        self._put(run_id, request["files"])
+        self._set_tags(run_id, request["tags"])
+        if inputs := request["inputs"]:
+            names = ("name", "digest", "source_type", "source", "profile")
+            listed = [
+                Input(
+                    Dataset(**{name: one[name] for name in names}),
+                    [InputTag(name, value) for name, value in one["tags"].items()],
+                )
+                for one in inputs
+            ]
+            self._client.log_inputs(run_id, listed)
+        metrics = [Metric(*sample) for sample in request["samples"]]
+        for some in batches(metrics, POINTS):
+            self._client.log_batch(run_id, metrics=some)
+
+
+def experiment_id(client: MlflowClient, name: str) -> str:
+    """The experiment of that name, created or restored if need be."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
 
 
 def _placed(run: Run) -> dict[str, Any]:
@@ -190,39 +207,9 @@ def _record(document: Mapping[str, Any]) -> RunRecord:
     return RunRecord(**{**document, "status": RunStatus(document["status"])})
 
 
-def _batches(items: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]
-
-
 def main() -> int:
     """Answer requests until there are no more."""
-    os.umask(0o077)
-    for name, value in _DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-    # Its own messages must not get between our lines.
-    lines, sys.stdout = sys.stdout, sys.stderr
-    uri = os.environ["MLFLOW_TRACKING_URI"]
-    worker: Worker | None = None
-    for line in sys.stdin:
-        try:
-            if worker is None:
-                from mlflow import MlflowClient
-
-                worker = Worker(MlflowClient(uri))
-            answer = worker.answer(json.loads(line))
-        except Exception as error:  # noqa: BLE001 - MLflow's, requests', a database driver's
-            said = redacted(" ".join(str(error).split())[:300], os.environ)
-            answer = {
-                "error": TrackingUnreachable(
-                    f"The tracking server did not take the run: {said or type(error).__name__}.",
-                    hint="Check the server and MLFLOW_TRACKING_URI.",
-                ).to_problem()
-            }
-        lines.write(json.dumps(answer) + "\n")
-        lines.flush()
-    return 0
+    return serve(Worker, WORKING)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 `mlflow.end_run()` in a notebook, or at its kernel's exit, would end the run of a job that goes on,
 or turn that of a failed one into a success. And a notebook may log a parameter that we have set
-already, with the value that it really used.
+already, with the value that it really used. A run that a kernel logs into is ended by the kernel
+likewise.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class RunGuard:
         run_id = _run_id(body)
         if "status" not in body and "end_time" not in body:
             return body
-        if self._live.by_run(run_id) is None:
+        if self._live.by_run(run_id) is None and run_id not in self._live.interactive:
             job = await store.read(lambda db: sql.job_of(db, run_id))
             if job is None:
                 return body

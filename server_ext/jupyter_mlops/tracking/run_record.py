@@ -16,18 +16,20 @@ from enum import StrEnum
 from typing import Any
 
 from jupyter_mlops.jobs.model import Attempt, Job, State
+from jupyter_mlops.naming import (
+    EXPERIMENT_NAME_MOST,
+    KEY_MOST,
+    PARAM_VALUE_MOST,
+    RUN_NAME_MOST,
+    TAG_VALUE_MOST,
+)
 
-# MLflow's own limits (mlflow.utils.validation), which its server enforces and its tables don't.
-KEY_MOST = 250
-PARAM_VALUE_MOST = 6000
-TAG_VALUE_MOST = 8000
-EXPERIMENT_NAME_MOST = 500
-RUN_NAME_MOST = 250
 _NOT_IN_NAMES = re.compile(r"[^/\w.\- :]")
 
 JOB_TAG = "mlops.job_id"
 ATTEMPT_TAG = "mlops.attempt"
 PARENT_TAG = "mlflow.parentRunId"
+RERUN_TAG = "mlops.rerun_of"
 RUN_NAME_TAG = "mlflow.runName"
 USER_TAG = "mlflow.user"
 #: Below this directory of a run's artifacts lies what a job itself leaves.
@@ -114,6 +116,7 @@ def record_of(
     ended = None
     if status.terminal:
         ended = (found.ended_at if found is not None else None) or job.ended_at or started
+        ended = max(ended, started)  # however the clock was set meanwhile
     own = _own_tags(job, attempt, found)
     if attempt < job.attempt:
         own[PARENT_TAG] = run_id_of(job, job.attempt)
@@ -185,7 +188,7 @@ def _own_tags(job: Job, attempt: int, found: Attempt | None) -> dict[str, str]:
         "mlops.target": job.spec.target,
     }
     if job.rerun_of is not None:
-        own["mlops.rerun_of"] = job.rerun_of
+        own[RERUN_TAG] = job.rerun_of
     if job.git_commit is not None:
         own["mlflow.source.git.commit"] = job.git_commit
     if job.git_dirty is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_mlops.jobs.model import Job, State
+from jupyter_mlops.tracking.run_facts import RunFacts
 from jupyter_mlops.tracking.run_record import RunRecord
 from jupyter_mlops.tracking.sql import RunPlace
 
@@ -56,10 +57,16 @@ class Runs(Protocol):
     async def apply(
         self, record: RunRecord, earlier: Sequence[RunRecord], files: Mapping[str, Path]
     ) -> Recorded:
-        """Bring the run to the truth, and those of earlier attempts; add files to its artifacts."""
+        """Bring the run to the truth, and those of earlier attempts; add files to its artifacts.
+
+        Nobody writes into these files any more, so they may be shared.
+        """
 
     async def put(self, place: RunPlace, files: Mapping[str, Path]) -> None:
-        """Add files to the run's artifacts."""
+        """Add files to the run's artifacts; by their paths below these."""
+
+    async def record(self, place: RunPlace, facts: RunFacts) -> None:
+        """Add what is recorded without asking to a run; its status stays as it is."""
 
     async def live_metrics(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]] | None:
         """Metrics of runs that go on; None when nothing is new or asking would cost much."""

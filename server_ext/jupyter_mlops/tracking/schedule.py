@@ -42,6 +42,11 @@ class Schedule:
         self._due[job_id] = min(due, self._due.get(job_id, due))
         self._wake.set()
 
+    def settled(self, job_id: str) -> None:
+        """The job needs no later look; one that is due by now stays."""
+        if self._due.get(job_id, 0.0) > asyncio.get_running_loop().time():
+            del self._due[job_id]
+
     @contextlib.asynccontextmanager
     async def lock(self, job_id: str) -> AsyncIterator[None]:
         """Keep everybody else from this job's run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import sqlite3
 import time
@@ -18,9 +19,15 @@ from jupyter_mlops.jobs.store import Store
 from jupyter_mlops.jobs.store_rows import StoredJob
 from jupyter_mlops.tracking.artifacts import artifact_stem
 from jupyter_mlops.tracking.exports import Exports
+from jupyter_mlops.tracking.job_facts import JobFacts
 from jupyter_mlops.tracking.records import Records
 from jupyter_mlops.tracking.rendering import executed_notebook
-from jupyter_mlops.tracking.run_record import STATUS_OF, RunRecord, milliseconds
+from jupyter_mlops.tracking.run_record import (
+    ARTIFACT_DIRECTORY,
+    STATUS_OF,
+    RunRecord,
+    milliseconds,
+)
 from jupyter_mlops.tracking.runs import Recorded, Runs
 from jupyter_mlops.tracking.sql import RunPlace
 
@@ -41,6 +48,8 @@ class _Known:
     #: `sync_wanted` that the run was brought to, and where it is.
     applied: int = -1
     place: RunPlace | None = None
+    #: `sync_wanted` that its facts were put together for.
+    facts_of: int = -1
     #: Whether the HTML is among the run's artifacts, or never will be.
     html_put: bool = False
 
@@ -48,7 +57,10 @@ class _Known:
 class Sync:
     """Belongs to the event loop; a job is handled by one task at a time."""
 
-    def __init__(self, store: Store, runs: Runs, records: Records, exports: Exports) -> None:
+    def __init__(
+        self, store: Store, runs: Runs, records: Records, exports: Exports, facts: JobFacts
+    ) -> None:
+        self._facts = facts
         self._store = store
         self._runs = runs
         self._records = records
@@ -70,12 +82,12 @@ class Sync:
         Raises:
             MlopsError: it can't be done now.
         """
+        known = self._known.setdefault(job_id, _Known())
         try:
-            stored = await self._store.get(job_id)
+            stored, records = await self._store.read(functools.partial(self._read, job_id, known))
         except NotFound:
             await self._of_deleted(job_id)
             return True, None
-        known = self._known.setdefault(job_id, _Known())
         known.stored = stored
         job = stored.job
         settles_in = known.begun_at + SETTLE - time.monotonic()
@@ -87,36 +99,57 @@ class Sync:
                 await self._store.mark_synced(job_id, stored.sync_wanted, nothing)
                 self._known.pop(job_id, None)
             return job.state.terminal, None
-        if job.state.terminal and executed_notebook(job) is not None:
-            # However long a tracking server is away.
-            self._exports.want(job, html_target(stored))
+        finished = False
         try:
-            finished = await self._advance(stored, known)
+            finished = await self._advance(stored, records, known)
         except MlopsError as error:
             await self._explain(job, error)
             raise
+        finally:
+            # However long a tracking server is away. Not before: that it is there would have the
+            # job looked at once more, which would want it anew.
+            if not finished and job.state.terminal and executed_notebook(job) is not None:
+                self._exports.want(job, html_target(stored))
         if finished:
             self._known.pop(job_id, None)
             self._exports.forget(job_id)
         return job.state.terminal, None
 
-    async def _advance(self, stored: StoredJob, known: _Known) -> bool:
+    def _read(
+        self, job_id: str, known: _Known, db: sqlite3.Connection
+    ) -> tuple[StoredJob, list[RunRecord]]:
+        """The job, and the runs of its attempts unless they are as they should be."""
+        stored = store_reader.one_job(db, job_id)
+        job = stored.job
+        if known.applied == stored.sync_wanted:
+            return stored, []
+        raw = store_reader.file_of(db, job.id, NOTEBOOK) or b""
+        last = max(job.attempt, known.begun if job.state.terminal else 0)
+        return stored, [self._records.make(job, number, raw) for number in range(1, last + 1)]
+
+    async def _advance(self, stored: StoredJob, records: list[RunRecord], known: _Known) -> bool:
         """Whether everything is done that will ever have to be."""
         job = stored.job
         if known.applied != stored.sync_wanted:
-            recorded = await self._apply(job, known.begun)
+            recorded = await self._apply(job, records)
             known.place = recorded.place
             await self._tell(stored, recorded)
             known.applied = stored.sync_wanted
         if not job.state.terminal:
             return False
         assert known.place is not None
+        if known.facts_of != known.applied:
+            # After the run has ended: they may take seconds, and its status waits for nobody.
+            facts = await self._facts.of(job)
+            await self._runs.record(known.place, facts)
+            await self._facts.recorded(known.place.run_id, facts)
+            known.facts_of = known.applied
         if not known.html_put and executed_notebook(job) is not None:
             found = self._exports.result(job.id)
             if found is None:
                 return False
             if found[0] is not None:
-                name = f"{artifact_stem(job.notebook)}.html"
+                name = f"{ARTIFACT_DIRECTORY}/{artifact_stem(job.notebook)}.html"
                 await self._runs.put(known.place, {name: found[0]})
         known.html_put = True
         detail = (self._exports.result(job.id) or (None, ""))[1]
@@ -127,32 +160,25 @@ class Sync:
         )
         return True
 
-    async def _apply(self, job: Job, begun: int) -> Recorded:
-        def read(db: sqlite3.Connection) -> list[RunRecord]:
-            raw = store_reader.file_of(db, job.id, NOTEBOOK) or b""
-            last = max(job.attempt, begun if job.state.terminal else 0)
-            return [self._records.make(job, number, raw) for number in range(1, last + 1)]
-
-        made = await self._store.read(read)
+    async def _apply(self, job: Job, made: list[RunRecord]) -> Recorded:
         current = max(job.attempt, 1)
         record = made.pop(current - 1)
         if job.state.terminal:
             # Begun, and cancelled at the same moment: no attempt of the store's.
             ended = milliseconds(job.ended_at or time.time())
             status = STATUS_OF[job.state]
-            record = (
-                record if record.status.terminal else replace(record, status=status, ended=ended)
+            record, *made = (
+                one
+                if one.status.terminal
+                else replace(one, status=status, ended=max(ended, one.started))
+                for one in (record, *made)
             )
-            made = [
-                one if one.status.terminal else replace(one, status=status, ended=ended)
-                for one in made
-            ]
         files = self._files(job) if job.state.terminal else {}
         return await self._runs.apply(record, made, files)
 
     @staticmethod
     def _files(job: Job) -> dict[str, Path]:
-        stem = artifact_stem(job.notebook)
+        stem = f"{ARTIFACT_DIRECTORY}/{artifact_stem(job.notebook)}"
         found: dict[str, Path] = {}
         notebook = executed_notebook(job)
         if notebook is not None:

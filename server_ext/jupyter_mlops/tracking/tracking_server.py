@@ -8,10 +8,10 @@ import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
-from jupyter_mlops.errors import InvalidInput, MlopsError
+from jupyter_mlops.errors import InvalidInput, MlopsError, Refused
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _SECRETS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD", "DATABRICKS_TOKEN")
@@ -23,6 +23,37 @@ class TrackingUnreachable(MlopsError):
 
     code, http_status, exit_code = "tracking_unreachable", 502, 6
     title: ClassVar[str] = "The tracking server doesn't answer"
+
+
+class CredentialsRefused(Refused):
+    """The tracking server knows no such credentials: wrong, or expired."""
+
+    code, title = "tracking_credentials", "The tracking server refuses the credentials"
+
+    @classmethod
+    def told(cls, said: str) -> Self:
+        """As the server `said` it."""
+        return cls(
+            f"The tracking server refuses the credentials: {said}",
+            hint="They are wrong or have expired. Renew them in ~/.mlflow/credentials, or set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and "
+            "`jupyter mlops daemon restart`. What is to be recorded is kept until then.",
+        )
+
+
+class PermissionMissing(Refused):
+    """The tracking server knows the credentials, and doesn't allow it."""
+
+    code, title = "tracking_permission", "The tracking server doesn't allow it"
+
+    @classmethod
+    def told(cls, said: str) -> Self:
+        """As the server `said` it."""
+        return cls(
+            f"The tracking server doesn't allow it: {said}",
+            hint="Ask for the permission to edit the experiment, or use another account or "
+            "experiment. What is to be recorded is kept until then.",
+        )
 
 
 class TrackingServer:
@@ -99,6 +130,11 @@ class TrackingServer:
             )
 
 
+def credentials_path() -> Path:
+    """Where MLflow's client reads credentials, each time that it sends something."""
+    return Path("~/.mlflow/credentials").expanduser()
+
+
 def redacted(text: str, environment: Mapping[str, str]) -> str:
     """`text` without credentials: those in addresses and those of the environment."""
     clean = _USERINFO.sub("", text)
@@ -116,7 +152,7 @@ def _credentials_file() -> tuple[str | None, str | None]:
     """As MLflow's client reads `~/.mlflow/credentials`."""
     parser = configparser.ConfigParser()
     with contextlib.suppress(OSError, configparser.Error):
-        parser.read(Path("~/.mlflow/credentials").expanduser(), "utf-8")
+        parser.read(credentials_path(), "utf-8")
     if "mlflow" not in parser:
         return None, None
     section = parser["mlflow"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jupyter_mlops import paths
@@ -66,9 +67,16 @@ def damage(file: Path) -> str:
 
 def mlflow() -> list[Finding]:
     """The tracking server answers, or the embedded store is whole."""
-    name, uri = "mlflow", os.environ.get("MLFLOW_TRACKING_URI") or _uri_of_daemon()
+    told = _told_by_daemon()
+    name, uri = "mlflow", os.environ.get("MLFLOW_TRACKING_URI") or str(told.get("uri", ""))
     if uri:
-        return [_server(name, uri)]
+        found = _server(name, uri)
+        # It answers, but may take nothing: credentials, permissions.
+        why = told.get("detail") or (told.get("runs") or {}).get("detail")
+        if found.status == "ok" and why:
+            mend = "What is to be recorded is kept. jupyter mlops daemon restart tries anew."
+            return [warning(name, one_line(why), mend)]
+        return [found]
     file = paths.mlflow_dir() / "mlflow.db"
     if not file.exists():
         return [ok(name, "embedded store, none yet")]
@@ -78,15 +86,16 @@ def mlflow() -> list[Finding]:
     return [ok(name, f"embedded store, {file}")]
 
 
-def _uri_of_daemon() -> str:
-    """Where the running daemon records runs: its settings may name a server; empty for none."""
+def _told_by_daemon() -> dict[str, Any]:
+    """What the running daemon says of where it records runs: its settings may name a server."""
     client = Client(start=False, timeout=_ANSWER)
     try:
-        return str(client.status()["tracking"].get("uri", ""))
+        found: dict[str, Any] = client.status()["tracking"]
     except MlopsError:
-        return ""  # what is wrong with it, its own check says
+        return {}  # what is wrong with it, its own check says
     finally:
         client.close()
+    return found
 
 
 def _server(name: str, uri: str) -> Finding:

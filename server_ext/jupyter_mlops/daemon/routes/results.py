@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from jupyter_mlops.daemon.answers import NDJSON, JobId, Rules, stream
+from jupyter_mlops.daemon.answers import NDJSON, SANDBOX, JobId, Rules, file_pieces, stream
 from jupyter_mlops.daemon.following import follow_events, follow_log
 from jupyter_mlops.daemon.service import attempt_path, service_of
 from jupyter_mlops.errors import NotFound
@@ -22,12 +21,6 @@ router = APIRouter(tags=["results"])
 AttemptNumber = Annotated[
     int | None, Query(ge=1, le=9999, description="The current one when left out")
 ]
-_PIECE = 256 * 1024
-# No script, no network, no origin: whatever a notebook's outputs contain stays in the page.
-_SANDBOX = (
-    "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
-    "font-src data:"
-)
 
 
 def _chosen(job: Job, attempt: int | None) -> int:
@@ -43,12 +36,6 @@ def _chosen(job: Job, attempt: int | None) -> int:
             f"Job {job.id} has no attempt {attempt}.", hint=f"It has had {job.attempt} so far."
         )
     return attempt
-
-
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    with file:
-        while piece := await asyncio.to_thread(file.read, _PIECE):
-            yield piece
 
 
 @router.get(
@@ -118,7 +105,7 @@ async def get_notebook(
             f"Attempt {number} of job {job_id} has saved no notebook.",
             hint="It is saved as soon as the kernel is up.",
         ) from None
-    return stream(_pieces(file), "application/json")
+    return stream(file_pieces(file), "application/json")
 
 
 @router.get(
@@ -133,7 +120,7 @@ async def get_html(request: Request, *, job_id: JobId) -> Response:
     job = await service.dispatcher.get(job_id)
     path = await service.dispatcher.recorder.html(job)
     file = await asyncio.to_thread(open_regular, path)
-    response = stream(_pieces(file), "text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = _SANDBOX
+    response = stream(file_pieces(file), "text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

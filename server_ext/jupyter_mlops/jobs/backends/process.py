@@ -25,18 +25,16 @@ from jupyter_mlops.jobs.launcher import Launched
 from jupyter_mlops.jobs.order import AttemptOrder, KernelOrder
 from jupyter_mlops.jobs.store_rows import Preload
 from jupyter_mlops.jobs.warm.pool import Recipe, WarmPool, kernel_recipe, runner_recipe
+from jupyter_mlops.jobs.warm.runners import Runners
 from jupyter_mlops.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a warm parent may take to fork a runner before one is started as usual.
-_PARENT_PATIENCE = 5.0
 _LAUNCHERS = ("ipykernel_launcher", "ipykernel")
-_ANSWER_MAX = 65_536
 
 
 class RunnerProcess:
-    """A runner: known by pid and start time, since pids are used again."""
+    """An attempt's runner: known by pid and start time, since pids are used again."""
 
     def __init__(
         self,
@@ -51,9 +49,16 @@ class RunnerProcess:
         self._started = started
         self._grace = grace
         self._child = child
+        self._done = False
+
+    def done(self) -> None:
+        """It has carried out the attempt; what its process does next is none of our affair."""
+        self._done = True
 
     def alive(self) -> bool:
-        """Whether it runs; a child of ours is reaped by this."""
+        """Whether it is at the attempt; a child of ours is reaped by this."""
+        if self._done:
+            return False
         if self._child is not None:
             return self._child.poll() is None
         return identity.is_alive(self.pid, self._started)
@@ -94,6 +99,7 @@ class ProcessLauncher:
 
     def __init__(self, settings: Settings) -> None:
         self._pool = WarmPool(settings.warm)
+        self._runners = Runners()
         # The runner gives a kernel one grace after the interrupt and one after TERM.
         self._grace = 2 * settings.attempts.interrupt_grace + 5.0
 
@@ -129,18 +135,16 @@ class ProcessLauncher:
                 kernel.cold_reason = "a warm parent for this notebook is starting"
 
     async def launch(self, order: AttemptOrder, environment: dict[str, str]) -> Launched:
-        """Fork a runner from the warm parent, or start one; never both."""
+        """Have a forked runner carry it out, or start one; never both."""
         directory = Path(order.directory)
-        recipe = runner_recipe(environment)
-        parent = self._pool.find(recipe)
+        parent = self._pool.find(runner_recipe(environment))
         if parent is not None:
-            answer = await _ask(
-                parent.socket, {"op": "run", "attempt_dir": order.directory, "env": environment}
-            )
-            if "pid" in answer:
-                return RunnerProcess(
-                    directory, int(answer["pid"]), int(answer["start_time"]), self._grace
-                )
+            request = {"op": "run", "attempt_dir": order.directory, "env": environment}
+            runner, answer = await self._runners.start(parent.socket, request)
+            if runner is not None:
+                launched = RunnerProcess(directory, runner.pid, runner.started, self._grace)
+                self._runners.look_after(runner, parent.socket, launched.done)
+                return launched
             logger.info("runner parent: %s", answer.get("stale", "no answer"))
             self._pool.discard(parent.socket)
             if "stale" not in answer and _took(directory):
@@ -173,6 +177,7 @@ class ProcessLauncher:
 
     async def close(self) -> None:
         """End the warm parents; runners and kernels go on."""
+        await self._runners.close()
         await self._pool.close()
 
     def _start(self, order: AttemptOrder, environment: dict[str, str]) -> RunnerProcess:
@@ -242,23 +247,6 @@ def _kernel_environment(
     base: Mapping[str, str], kernel: KernelOrder, added: dict[str, str]
 ) -> dict[str, str]:
     return {**base, **kernel.env, **added}
-
-
-async def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """One request to a warm parent; {} when it doesn't answer."""
-    try:
-        async with asyncio.timeout(_PARENT_PATIENCE):
-            reader, writer = await asyncio.open_unix_connection(os.fspath(path), limit=_ANSWER_MAX)
-            try:
-                writer.write(json.dumps(request).encode() + b"\n")
-                await writer.drain()
-                line = await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return {}
-    answer: dict[str, Any] = json.loads(line) if line else {}
-    return answer
 
 
 __all__ = ["ProcessLauncher", "Recipe", "RunnerProcess", "interpreter", "revoke_if_free"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops import paths
 from jupyter_mlops.converters.notebook import Notebook, read_notebook
 from jupyter_mlops.converters.parameters import inject, values_source
 from jupyter_mlops.errors import MlopsError
+from jupyter_mlops.jobs.attempt_log import facts_file
 from jupyter_mlops.jobs.model import Failure, State
 from jupyter_mlops.jobs.order import AttemptOrder
 from jupyter_mlops.jobs.runner import failures, files
@@ -18,7 +21,6 @@ from jupyter_mlops.jobs.runner.attempt_journal import AttemptJournal
 from jupyter_mlops.jobs.runner.cells import CellRun, iso, prepare
 from jupyter_mlops.jobs.runner.doorbell import Doorbell
 from jupyter_mlops.jobs.runner.execution import Execution, Outcome, Plan
-from jupyter_mlops.jobs.runner.jsontext import compact
 from jupyter_mlops.jobs.runner.kernel_client import KernelClient, sweep
 from jupyter_mlops.jobs.runner.kernel_process import (
     KernelCommand,
@@ -29,10 +31,16 @@ from jupyter_mlops.jobs.runner.kernel_process import (
 )
 from jupyter_mlops.jobs.runner.lease import Lease
 from jupyter_mlops.jobs.runner.rawlog import RawLog
+from jupyter_mlops.jobs.runner.results import Results, cannot_write
+from jupyter_mlops.jobs.runner.system_metrics import SystemMetrics, processes_of
 from jupyter_mlops.jobs.runner.timers import Timers
 from jupyter_mlops.jobs.runner.wake import Wake
 
 VALUES_TAG = "mlops-values"
+#: Given to a job (`--env JUPYTER_MLOPS_DATASETS=off`), it keeps the files that are read to itself.
+NO_DATASETS = "JUPYTER_MLOPS_DATASETS"
+#: Further folders of one job in which data lies.
+DATA_FOLDERS = "JUPYTER_MLOPS_DATA_FOLDERS"
 
 
 class Refusal(Exception):
@@ -53,8 +61,10 @@ class Attempt:
         self._wake = wake
         self._begun = time.monotonic()
         self._begun_at = time.time()
+        self._results = Results(order, self._begun, self._begun_at)
         self._timers = Timers()
         self._raw_log = RawLog(self._directory / "kernel.log")
+        self._system: SystemMetrics | None = None
         self._doorbell = Doorbell(
             order.doorbell, f"{order.job_id}/{order.attempt}", data_dir(self._directory)
         )
@@ -71,7 +81,10 @@ class Attempt:
             self._check_places()
             notebook = self._prepare()
         except Refusal as refusal:
-            return self._refuse(refusal.failure)
+            self._lease.check()
+            self._results.refuse(refusal.failure)
+            self._doorbell.ring()
+            return State.FAILED
         runs = prepare(notebook)
         self._describe(notebook)
         journal = AttemptJournal(
@@ -102,10 +115,9 @@ class Attempt:
             )
         output = Path(order.output_notebook)
         try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            files.probe(output.parent, len(os.fsencode(output.name)))
+            files.make_writable(output.parent, len(os.fsencode(output.name)))
         except OSError as error:
-            raise Refusal(_cannot_write(str(output.parent), error, "")) from error
+            raise Refusal(cannot_write(str(output.parent), error, "")) from error
 
     def _prepare(self) -> Notebook:
         """The notebook to execute, with what is injected."""
@@ -169,10 +181,17 @@ class Attempt:
 
     def _execute(self, journal: AttemptJournal, notebook: Notebook, runs: list[CellRun]) -> State:
         order = self._order
-        runtime = runtime_dir(order)
+        # Where the doorbell is the path is short enough, too.
+        sockets = paths.sockets_dir(Path(order.doorbell).parent)
         argv = order.kernel.argv
-        with KernelClient(runtime, ipc=is_python(argv), bounded=is_ipykernel(argv)) as client:
+        with KernelClient(sockets, ipc=is_python(argv), bounded=is_ipykernel(argv)) as client:
             env = environment(dict(os.environ), order.kernel, order.env, order.code_dir)
+            if is_ipykernel(argv):
+                env["MLOPS_FACTS"] = self._facts_wanted(env)
+            if order.facts.system_metrics:
+                self._system = SystemMetrics(
+                    self._directory, self._timers, order.facts.system_interval, order.cwd, env
+                )
             command = KernelCommand.of(
                 order.kernel, client.connection_file, order.cwd, env, self._raw_log.path
             )
@@ -189,7 +208,7 @@ class Attempt:
             finally:
                 process.kill()
                 process.close()
-                sweep(runtime)
+                sweep(sockets)
 
     def _run(
         self,
@@ -225,11 +244,37 @@ class Attempt:
                 kernel={"pid": process.pid, "start_time": process.started},
             )
             journal.flush()
+            if self._system is not None and process.pid is not None:
+                kernel, guard = process.pid, process.guard_pid
+                self._system.begin(lambda: processes_of(kernel, guard))
 
         # While the kernel starts; after a power cut nobody needs it.
         journal.save(durable=False)
         outcome = execution.run(prepared, journal.turn)
+        if self._system is not None:
+            self._system.end()
         return self._finish(journal, notebook, outcome, execution)
+
+    def _facts_wanted(self, env: dict[str, str]) -> str:
+        """What the kernel is to write down about itself."""
+        order = self._order
+        wanted = order.facts
+        datasets = wanted.datasets and env.get(NO_DATASETS, "").lower() not in ("off", "0", "false")
+        return json.dumps(
+            {
+                "file": str(facts_file(self._directory)),
+                "datasets": datasets,
+                "folders": [
+                    os.path.join(order.cwd, one)
+                    for one in (*wanted.data_folders, *env.get(DATA_FOLDERS, "").split(os.pathsep))
+                    if one
+                ],
+                "without": [_without_data(self._directory, order.cwd)],
+                "variables": wanted.variables,
+                "hash_limit": wanted.hash_limit,
+                "cache": order.hashes,
+            }
+        )
 
     # ------------------------------------------------------------ the end
 
@@ -243,69 +288,26 @@ class Attempt:
         # The result first: nobody has to wait for the kernel's exit handlers, which run meanwhile.
         if execution is not None:
             execution.begin_close()
-        outcome = self._publish(journal, notebook, outcome)
+        if self._order.cpus_only:
+            self._release(journal)
+        outcome = self._results.publish(journal, notebook, outcome)
         if execution is not None:
             execution.close()
             if journal.dirty:  # what exit handlers printed
-                outcome = self._publish(journal, notebook, outcome)
+                outcome = self._results.publish(journal, notebook, outcome)
+        if not self._order.cpus_only:
+            self._release(journal)
         self._add_raw_log(journal)
-        outcome = self._publish_log(journal, outcome)
+        outcome = self._results.publish_log(journal, outcome)
         peak = execution.peak_memory if execution is not None else None
-        ended = _exit(outcome, time.monotonic() - self._begun, peak)
-        journal.check_lease(now=True)
-        journal.free_reserve()
-        journal.events.append("finished", **ended)
-        journal.flush()
-        files.replace(self._directory / "exit.json", [compact(ended), b"\n"])
+        self._results.end(journal, outcome, peak)
         self._doorbell.ring()
         return outcome.state
 
-    def _publish(self, journal: AttemptJournal, notebook: Notebook, outcome: Outcome) -> Outcome:
-        """Save the executed notebook for us and for the person."""
-        self._describe_end(notebook, outcome)
-        own, target = journal.file.path, Path(self._order.output_notebook)
-        saved = True
-        try:
-            journal.save(settled=False)  # with exit.json, which comes into the same directory
-        except OSError as error:
-            saved = False
-            journal.free_reserve()
-            kept = "What was saved before it is still there."
-            outcome = _worse(outcome, _cannot_write(str(own), error, kept))
-        try:
-            journal.check_lease(now=True)
-            if saved:
-                files.replace_with_copy(target, own, settled=False)  # with the log
-            else:
-                # What was saved on the way says that it is running; the person's copy says more.
-                files.replace(target, journal.file.chunks(), mode=0o666, settled=False)
-        except OSError as error:
-            kept = f"The executed notebook is in {own}." if saved else ""
-            return _worse(outcome, _cannot_write(str(target.parent), error, kept))
-        journal.events.append("saved")
+    def _release(self, journal: AttemptJournal) -> None:
+        """What the attempt held is free while the disk works."""
+        journal.events.append("released")
         journal.flush()
-        return outcome
-
-    def _publish_log(self, journal: AttemptJournal, outcome: Outcome) -> Outcome:
-        if outcome.failure is not None:
-            text = f"{outcome.failure.message}\n{outcome.failure.hint}".strip()
-            journal.log.note(text)
-        elif outcome.state is State.CANCELLED:
-            journal.log.note("Cancelled.")
-        journal.flush()
-        target = Path(self._order.output_log)
-        try:
-            journal.check_lease(now=True)
-            try:
-                files.replace_with_copy(target, journal.log.path, settled=False)
-            finally:
-                files.sync_directory(target.parent)
-        except OSError as error:
-            return _worse(
-                outcome,
-                _cannot_write(str(target.parent), error, f"The log is in {journal.log.path}."),
-            )
-        return outcome
 
     def _add_raw_log(self, journal: AttemptJournal) -> None:
         journal.log.settle()
@@ -314,34 +316,6 @@ class Attempt:
         if lines:
             journal.log.lines("The kernel's own output:", lines)
 
-    def _describe_end(self, notebook: Notebook, outcome: Outcome) -> None:
-        duration = time.monotonic() - self._begun
-        told: dict[str, Any] = notebook.metadata["mlops"]
-        told["state"] = outcome.state.value
-        told["duration"] = round(duration, 6)
-        if outcome.failure is not None:
-            told["failure"] = {
-                "code": outcome.failure.code,
-                "message": outcome.failure.message,
-            }
-        notebook.metadata["papermill"] |= {
-            "duration": round(duration, 6),
-            "end_time": iso(self._begun_at + duration),
-            "exception": outcome.state is not State.SUCCEEDED or None,
-        }
-
-    def _refuse(self, failure: Failure) -> State:
-        """End before anything has begun: there is no notebook to save."""
-        ended = _exit(Outcome(State.FAILED, failure), time.monotonic() - self._begun, None)
-        self._lease.check()
-        text = f"[jupyter-mlops] {failure.message}\n{failure.hint}".strip() + "\n"
-        files.replace(self._directory / "log.txt", [text.encode("utf-8", "replace")])
-        line = compact({"seq": 1, "t": time.time(), "type": "finished", **ended}) + b"\n"
-        files.replace(self._directory / "events.jsonl", [line])
-        files.replace(self._directory / "exit.json", [compact(ended), b"\n"])
-        self._doorbell.ring()
-        return State.FAILED
-
 
 def data_dir(directory: Path) -> Path | None:
     """The data directory that an attempt's directory lies in; None when it lies elsewhere."""
@@ -349,37 +323,12 @@ def data_dir(directory: Path) -> Path | None:
     return jobs.parent if (attempts.name, jobs.name) == ("attempts", "jobs") else None
 
 
-def runtime_dir(order: AttemptOrder) -> Path:
-    """The directory for sockets: where the doorbell is, since that path is short."""
-    from jupyter_mlops import paths
-
-    return paths.private_dir(Path(order.doorbell).parent)
-
-
-def _exit(outcome: Outcome, duration: float, peak: int | None) -> dict[str, Any]:
-    failure = outcome.failure
-    return {
-        "state": outcome.state.value,
-        "failure": failure.model_dump() if failure is not None else None,
-        "duration": round(duration, 6),
-        "peak_memory": peak,
-    }
-
-
-def _cannot_write(what: str, error: OSError, kept: str) -> Failure:
-    if files.is_full(error):
-        return failures.disk_full(what, kept)
-    failure = failures.output_unwritable(what, error.strerror or str(error))
-    failure.message = f"{failure.message} {kept}".strip()
-    return failure
-
-
-def _worse(outcome: Outcome, failure: Failure) -> Outcome:
-    """A result that can't be written fails a job; a job that failed has its reason already."""
-    if outcome.failure is None:
-        return Outcome(State.FAILED, failure)
-    outcome.failure.message += f" {failure.message}"
-    return outcome
+def _without_data(directory: Path, cwd: str) -> str:
+    """Where nothing is data: our own directory, unless the notebook works in it (as one that is
+    reproduced does), and then the attempt's.
+    """
+    ours = data_dir(directory)
+    return str(directory if ours is None or Path(cwd).is_relative_to(ours) else ours)
 
 
 def _as_failure(error: MlopsError) -> Failure:

@@ -135,8 +135,8 @@ class AttemptJournal:
             elif not self._timers.is_set("save"):
                 self._timers.after("save", self._next_save - now, self._save_on_the_way)
 
-    def flush(self) -> None:
-        """Write events and log now, and ring.
+    def flush(self, *, ring: bool = True) -> None:
+        """Write events and log now, and ring unless somebody is about to.
 
         Raises:
             LeaseLost: nothing may be written any more.
@@ -151,7 +151,8 @@ class AttemptJournal:
             self._next_flush += _TRY_AGAIN
             self._say_full(error)
             return
-        self._doorbell.ring()
+        if ring:
+            self._doorbell.ring()
 
     def save(self, *, durable: bool = True, settled: bool = True) -> None:
         """Save the notebook as it is now, and say so; see `files.replace`.

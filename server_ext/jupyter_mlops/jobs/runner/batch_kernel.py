@@ -15,6 +15,8 @@ What a cell computes and shows is the same as in a usual ipykernel; the differen
 - **`MLOPS_CODE_DIR`**, the snapshot of local modules, comes before the working directory.
 - **What is logged to MLflow without a run lands in the job's**, also after MLflow has ended it:
   it forgets `MLFLOW_RUN_ID` with the first run that it starts, which often is autologging's.
+- **`MLOPS_FACTS`** says where what it ran, seeded and read is written (see `jupyter_mlops.facts`);
+  the notebook doesn't see the variable.
 - **No debugger, no heartbeat, history in memory**: nobody is there to use them.
 - **The end is quick and complete**: exit handlers run, the person's objects are finalized and
   open files flushed, but the imported libraries aren't taken apart one by one.
@@ -31,24 +33,24 @@ if __name__ == "__main__":
 import atexit
 import contextlib
 import faulthandler
+import fnmatch
 import functools
 import gc
 import importlib
 import importlib.machinery
 import importlib.util
-import io
+import json
 import os
 import threading
+import types
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 #: Messages waiting for a slow reader before the kernel waits too.
 SEND_HIGH_WATER_MARK = 256
 #: Given in front of the caller's arguments.
-ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)
+ARGUMENTS = ("--HistoryManager.enabled=False",)
 _CONTROL_THREAD_WAIT = 2.0
-#: The module of `mlflow.log_metric` and its like.
-_FLUENT = "mlflow.tracking.fluent"
 
 
 def _beside(name: str) -> Any:
@@ -62,7 +64,23 @@ def _beside(name: str) -> Any:
     return module
 
 
+def _room(name: str) -> Any:
+    """Our room `facts`, found by its place; it leaves no trace among the person's modules."""
+    own = "_mlops_facts"
+    place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    package = sys.modules[own] = types.ModuleType(own)
+    package.__path__ = [os.path.join(place, "facts")]
+    try:
+        return importlib.import_module(f"{own}.{name}")
+    finally:
+        for loaded in [one for one in sys.modules if one.partition(".")[0] == own]:
+            del sys.modules[loaded]
+
+
 batch_output: Any = _beside("batch_output")
+kernel_end: Any = _beside("kernel_end")
+mlflow_run: Any = _beside("mlflow_run")
+facts: Any = _room("watch")
 
 
 def launch(arguments: list[str]) -> NoReturn:
@@ -89,7 +107,9 @@ def run_and_leave(begin: Callable[[], None]) -> NoReturn:
     except BaseException:  # noqa: BLE001 - as an interpreter: said, and the exit goes on
         speak_plainly()
         sys.__excepthook__(*sys.exc_info())
-    _leave(status)
+    # What the person's exit handlers do is not the notebook's any more.
+    leave: Callable[..., NoReturn] = kernel_end.leave
+    leave(status, *(watch.finish for watch in _watching))
 
 
 def speak_plainly() -> None:
@@ -120,6 +140,8 @@ def _application() -> type[Any]:
     batch_output.publish_well()
     batch_output.line_buffer_c_stdout()
     _remember_signatures()
+    if hasattr(kernelapp, "ShellChannelThread"):
+        kernelapp.ShellChannelThread = _NoShellChannelThread
     iostream.OutStream = _in_place_of(  # type: ignore[misc]
         iostream.OutStream, batch_output.Stream
     )
@@ -136,6 +158,19 @@ def _in_place_of(usual: type[Any], mixed_in: type[Any]) -> type[Any]:
         usual.__name__, (mixed_in, usual), names | {"__doc__": usual.__doc__}
     )
     return made
+
+
+class _NoShellChannelThread:
+    """In place of ipykernel 7's thread for subshells, which nobody opens in a job.
+
+    Each message would go through two threads. ipykernel asks whether it is true, as of 6.x's None.
+    """
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.parent_thread = threading.current_thread()
+
+    def __bool__(self) -> bool:
+        return False
 
 
 @contextlib.contextmanager
@@ -155,6 +190,8 @@ class _Kernel:
     """Mixed into `IPythonKernel`: wastes no time between cells."""
 
     do_execute: Callable[..., Any]
+    #: Of ipykernel 7: see `_NoShellChannelThread`.
+    _supports_kernel_subshells = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -261,63 +298,25 @@ class _Application:
     def start(self) -> None:
         # What is there now stays to the end: the collector need not look at it again.
         gc.freeze()
-        _keep_the_jobs_run()
+        mlflow_run.keep()
+        app: Any = self
+        _watch(app.shell)
         # After the person's exit handlers, before the publishing thread is stopped.
-        atexit.register(_flush_streams)
+        atexit.register(kernel_end.flush_streams)
         usual: Any = super()
         usual.start()
 
 
-def _keep_the_jobs_run() -> None:
-    """See the module: now where MLflow is preloaded, else as soon as it is imported."""
-    fluent = sys.modules.get(_FLUENT)
-    if fluent is not None:
-        _continue_the_jobs_run(fluent)
-    elif not any(isinstance(finder, _Fluent) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Fluent())
+#: Watches this kernel, if anything does.
+_watching: list[Any] = []
 
 
-class _Fluent:
-    """Finds one module as always, and has it changed once it is loaded."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != _FLUENT:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        loader: Any = spec.loader if spec is not None else None
-        if loader is not None:
-            usual = loader.exec_module
-
-            def exec_module(module: Any) -> None:
-                usual(module)
-                _continue_the_jobs_run(module)
-
-            loader.exec_module = exec_module
-        return spec
-
-
-def _continue_the_jobs_run(fluent: Any) -> None:
-    usual = getattr(fluent, "_get_or_start_run", None)
-    if usual is None:
-        return
-
-    @functools.wraps(usual)
-    def get_or_start_run() -> Any:
-        run_id = os.environ.get("MLOPS_RUN_ID")
-        if not run_id or "MLFLOW_RUN_ID" in os.environ or fluent.active_run() is not None:
-            return usual()
-        os.environ["MLFLOW_RUN_ID"] = run_id
-        try:
-            return usual()
-        except fluent.MlflowException:
-            if getattr(fluent, "_active_experiment_id", None) is None:
-                raise
-            # The person has set another experiment since: a run there, as without us.
-            os.environ.pop("MLFLOW_RUN_ID", None)
-            return usual()
-
-    fluent._get_or_start_run = get_or_start_run  # noqa: SLF001 - held by a test
+def _watch(shell: Any) -> None:
+    wanted = os.environ.pop("MLOPS_FACTS", None)
+    if wanted is not None:
+        watch = facts.Watch(json.loads(wanted))
+        watch.begin(shell)
+        _watching.append(watch)
 
 
 def _plain_config(argv: list[str]) -> Any:
@@ -366,7 +365,9 @@ def _warm_up() -> None:
         list(theme_table.values())
     from IPython.core.inputtransformer2 import TransformerManager
 
-    # Compiles the tokenizer's patterns.
+    # Compiles the patterns of the person's startup files, and the tokenizer's.
+    for pattern in ("*.py", "*.ipy"):
+        fnmatch.filter([], pattern)
     TransformerManager().transform_cell("x = f(1)  # a cell\n%time x\n")
 
 
@@ -380,51 +381,6 @@ def run_module(name: str, arguments: list[str]) -> None:
         sys.path.insert(0, os.getcwd())
     sys.argv = [name, *arguments]
     runpy.run_module(name, run_name="__main__", alter_sys=True)
-
-
-def _leave(status: int) -> NoReturn:
-    """End as an interpreter does, up to the point where only we would notice."""
-    try:
-        _wait_for_threads()
-        atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter would, were it to end by itself
-        _finalize_objects()
-    except BaseException:  # noqa: BLE001 - as above
-        status = status or 1
-        sys.__excepthook__(*sys.exc_info())
-    os._exit(status)
-
-
-def _flush_streams() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-
-
-def _wait_for_threads() -> None:
-    """As the interpreter: threads that aren't daemons end first."""
-    shutdown = getattr(threading, "_shutdown", None)
-    if shutdown is not None:
-        shutdown()
-
-
-def _finalize_objects() -> None:
-    """Drop what the person's code made, so that destructors run; then flush open files."""
-    main = sys.modules.get("__main__")
-    if main is not None:
-        vars(main).clear()
-    gc.collect()
-    for thing in gc.get_objects():
-        if isinstance(thing, (io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)):
-            try:
-                if not thing.closed:
-                    thing.flush()
-            except (OSError, ValueError):
-                continue  # a full disk or a broken pipe: nobody is left to tell
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).fflush(None)
-    except (ImportError, OSError, AttributeError):
-        return
 
 
 if __name__ == "__main__":

@@ -158,6 +158,7 @@ def publish_well() -> None:
         usual(self, socket, *args, **kwargs)
 
     IOPubThread.__init__ = wait_instead  # type: ignore[method-assign]
+    IOPubThread._setup_event_pipe = lambda _: None  # type: ignore[method-assign]  # noqa: SLF001
     IOPubThread.schedule = _schedule  # type: ignore[method-assign]
     IOPubThread._handle_event = _handle_event  # type: ignore[method-assign]  # noqa: SLF001
 
@@ -170,7 +171,12 @@ def _schedule(self: Any, event: Callable[[], Any]) -> None:
     self._events.append(event)
     if not getattr(self, "_mlops_woken", False):
         self._mlops_woken = True
-        self._event_pipe.send(b"")
+        try:
+            # A socket of ZeroMQ's, as usual, costs both threads several times as much.
+            self.io_loop.asyncio_loop.call_soon_threadsafe(self._handle_event, None)
+        except RuntimeError:
+            # Its loop has just closed: the process is at its end, and nobody listens any more.
+            return
 
 
 def _handle_event(self: Any, _message: Any) -> None:

@@ -264,7 +264,10 @@ class Execution:
         self._kernel_ended()
 
     def _watch_memory(self, pid: int) -> None:
-        self._memory = watch = MemoryWatch(pid, self._process.guard_pid, self._plan.memory_limit)
+        process = self._process
+        self._memory = watch = MemoryWatch(
+            pid, process.guard_pid, self._plan.memory_limit, forked=process.start.warm
+        )
 
         def sample() -> None:
             if self._process.exit is not None:

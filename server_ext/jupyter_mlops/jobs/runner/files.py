@@ -12,6 +12,8 @@ from pathlib import Path
 
 #: What a write says when there is no room.
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: Bytes that every file system allows in a name (encrypting ones allow the fewest).
+_SHORT_NAME = 128
 _numbers = itertools.count(1)
 
 
@@ -91,12 +93,19 @@ def replace_with_copy(path: Path, source: Path, *, settled: bool = True) -> None
         sync_directory(path.parent)
 
 
-def probe(directory: Path, name_length: int) -> None:
-    """Find out whether files with names of `name_length` bytes can be written into `directory`.
+def make_writable(directory: Path, name_length: int) -> None:
+    """Let there be `directory`, where files with names of `name_length` bytes can be written.
 
     Raises:
-        OSError: they can't.
+        OSError: there can't.
     """
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        pass
+    else:
+        if name_length <= _SHORT_NAME:
+            return  # made by us: ours to write into
     name = f".mlops-{os.getpid()}-probe"
     path = directory / (name + "x" * max(0, name_length - len(name)))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -137,12 +137,14 @@ class KernelClient:
 
 def sweep(directory: Path) -> None:
     """Remove what clients left behind that were killed."""
-    for entry in directory.glob(f"{_PREFIX}[0-9]*-*"):
-        pid = int(entry.name[len(_PREFIX) :].split("-")[0])
+    for name in os.listdir(directory):  # globbing compiles its pattern, in every process
+        pid, dash, _ = name.removeprefix(_PREFIX).partition("-")
+        if not (dash and name.startswith(_PREFIX) and pid.isdecimal()):
+            continue
         try:
-            os.kill(pid, 0)
+            os.kill(int(pid), 0)
         except ProcessLookupError:
-            shutil.rmtree(entry, ignore_errors=True)
+            shutil.rmtree(directory / name, ignore_errors=True)
         except OSError:
             continue  # somebody's: leave it
 

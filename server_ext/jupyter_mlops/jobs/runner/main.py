@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -18,7 +20,11 @@ from jupyter_mlops.jobs.runner.lease import Lease, LeaseLost
 from jupyter_mlops.jobs.runner.wake import Wake
 
 #: Exit statuses; what the attempt came to is in `exit.json`.
-SUCCEEDED, FAILED, CANCELLED, NOT_OURS = 0, 1, 2, 75
+SUCCEEDED, FAILED, CANCELLED, CRASHED, NOT_OURS = 0, 1, 2, 70, 75
+#: Bytes of memory that a process may have needed for one attempt and still carry out another.
+_MEMORY_MOST = 128 * 2**20
+#: Linux counts kilobytes, macOS bytes.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _STATUS = {State.SUCCEEDED: SUCCEEDED, State.FAILED: FAILED, State.CANCELLED: CANCELLED}
 
 
@@ -32,9 +38,10 @@ def run_attempt(attempt_dir: str) -> int:
         with contextlib.suppress(PermissionError):  # a group leader can't, and needn't
             os.setsid()
     _redirect(directory / "runner.log")
-    with Wake() as wake:
+    with Wake() as wake, contextlib.ExitStack() as held:
         try:
             lease = Lease.take(directory)
+            held.callback(lease.release)
             _check_fresh(directory)
             files.replace(directory / "runner.json", [compact(identity.describe())], durable=False)
             order = AttemptOrder.model_validate_json((directory / "order.json").read_bytes())
@@ -45,7 +52,14 @@ def run_attempt(attempt_dir: str) -> int:
         except Exception:  # noqa: BLE001 - the process's edge: it leaves a word, whatever happened
             traceback.print_exc()
             _say_crashed(directory)
-            return FAILED
+            return CRASHED
+
+
+def may_go_on(status: int) -> bool:
+    """Whether a process in which an attempt ended with this status may carry out another."""
+    if status not in _STATUS.values() or threading.active_count() > 1:
+        return False
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT < _MEMORY_MOST
 
 
 def main() -> None:

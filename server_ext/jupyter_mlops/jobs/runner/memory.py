@@ -3,7 +3,9 @@
 What is counted is the proportional set size: a kernel forked from a warm parent shares most of its
 pages with it, and so do the workers that it forks; resident size would count them again and again.
 PSS is dear to read (the system walks the page tables), resident size is cheap and never below it,
-so PSS is read only where resident size says that it could matter.
+so PSS is read only where resident size says that it could matter. What a forked kernel takes that
+has ended before the first look is told from what is cheap: what it has grown beyond the guard that
+forked it, and the pages that it has written.
 
 There is no resource limit (`RLIMIT_DATA`, `RLIMIT_AS`) as well: those count address space, of which
 a sound program may reserve many times what it uses (thread stacks, arenas, CUDA), and count it for
@@ -27,9 +29,13 @@ _GROWTH, _GROWTH_BYTES = 1.05, 8 * 2**20
 class MemoryWatch:
     """The memory of the descendants of `root` (and of `root` itself unless it is only a guard)."""
 
-    def __init__(self, kernel: int, guard: int | None, limit: int | None) -> None:
+    def __init__(
+        self, kernel: int, guard: int | None, limit: int | None, *, forked: bool = False
+    ) -> None:
+        """`forked`: the kernel is a fork of its guard."""
         self._kernel = kernel
         self._guard = guard
+        self._forked = forked
         self._limit = limit
         self._measured_at = 0
         self._last = 0
@@ -55,6 +61,9 @@ class MemoryWatch:
     def finish(self) -> None:
         """Before the kernel goes: what its high-water mark says that no sample saw."""
         processes = self._processes()
+        if self._forked and not self._measured_at and processes == [self._kernel]:
+            self.peak = self._taken()
+            return
         resident = sum(map(resident_size, processes))
         self._measure(processes, resident)
         high = _status_bytes(self._kernel, b"VmHWM:")
@@ -65,6 +74,13 @@ class MemoryWatch:
     def system_killed(self) -> bool:
         """Whether the system has killed something for want of memory since we began to look."""
         return _oom_kills() > self._kills
+
+    def _taken(self) -> int:
+        """Bytes; at most those of the guard too many."""
+        assert self._guard is not None
+        shared = resident_size(self._guard)
+        grown = max(0, _status_bytes(self._kernel, b"VmHWM:") - shared)
+        return grown + min(shared, _minor_faults(self._kernel) * _PAGE)
 
     def _measure(self, processes: list[int], resident: int) -> None:
         self._measured_at = resident
@@ -151,6 +167,15 @@ def _status_bytes(pid: int, field: bytes) -> int:
     except OSError:
         pass  # gone, or not Linux: samples have to do
     return 0
+
+
+def _minor_faults(pid: int) -> int:
+    """Pages that a process was given, or a copy of, since it was forked; 0 when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0
+    return int(stat[stat.rfind(b")") + 2 :].split()[7])
 
 
 def _oom_kills() -> int:

@@ -133,7 +133,12 @@ def remembered_directories(path: str) -> list[tuple[dict[str, Any], str]]:
     return found
 
 
-def forget_modules(prefix: str) -> None:
-    """Take our own modules out of `sys.modules`; whoever holds them may go on using them."""
-    for name in [name for name in sys.modules if name.startswith(prefix)]:
-        del sys.modules[name]
+def modules_of(prefix: str) -> list[str]:
+    """Names of our own modules. Asked before a fork: there, looking at all copies their pages."""
+    return [name for name in sys.modules if name.startswith(prefix)]
+
+
+def forget_modules(names: list[str]) -> None:
+    """Take them out of `sys.modules`; whoever holds them may go on using them."""
+    for name in names:
+        sys.modules.pop(name, None)

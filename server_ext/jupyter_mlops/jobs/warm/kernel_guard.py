@@ -42,7 +42,7 @@ class KernelGuard:
         ahead: PreparedKernel | None,
         preloaded: Preloaded,
         inheritance: child.Inheritance,
-        own: str,
+        own: list[str],
     ) -> None:
         self._hand = hand
         self._batch_kernel = batch_kernel

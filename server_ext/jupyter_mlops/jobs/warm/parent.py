@@ -57,7 +57,7 @@ else:
 
 #: Longest request, in bytes: an environment and a few paths.
 REQUEST_MAX = 4 * 2**20
-#: Seconds without a request before a kernel is prepared: it would take time from those at work.
+#: Seconds without a request before a kernel is prepared: it would take time from a job at work.
 _QUIET = 0.2
 
 
@@ -95,10 +95,10 @@ class Parent:
         while True:
             waiting: list[Any] = [0, woken, self._listener, *self._connections]
             waiting += self._kernels.guards if self._kernels is not None else ()
-            idle = self._kernels is not None and self._kernels.wants_one
-            readable, _, _ = select.select(waiting, [], [], _QUIET if idle else None)
+            restless = self._kernels is not None and self._kernels.restless
+            readable, _, _ = select.select(waiting, [], [], _QUIET if restless else None)
             if not readable and self._kernels is not None:
-                self._kernels.prepare()
+                self._kernels.rest()
             for one in readable:
                 if one == 0:
                     if not os.read(0, 512):
@@ -179,7 +179,7 @@ class Parent:
             "preloaded": self._preloaded.names,
             "left_out": self._preloaded.left_out,
             "forks": self._runners if self._kernels is None else self._kernels.handed_out,
-            "prepared": self._kernels is not None and not self._kernels.wants_one,
+            "prepared": self._kernels is not None and self._kernels.prepared,
             "free": self._kernels.free if self._kernels is not None else 0,
             "rss": rss,
         }
@@ -188,20 +188,32 @@ class Parent:
 
     def _fork_runner(self, connection: socket.socket, request: dict[str, Any]) -> None:
         self._runners += 1
-        pid = kernels.fork(lambda: self._become_runner(request))
-        kernel_guard.say(connection, {"pid": pid, "start_time": guard.start_time(pid)})
+        kernels.fork(lambda: self._be_runner(connection, request))
 
-    def _become_runner(self, request: dict[str, Any]) -> int:
+    def _be_runner(self, connection: socket.socket, request: dict[str, Any]) -> int:
+        """Carry out one attempt after the other, as long as whoever asked has more of them."""
         os.setsid()
         child.no_input()
-        child.output_to(os.path.join(request["attempt_dir"], "runner.log"))
-        child.fresh_process()
-        self._inheritance.hand_on("/", request["env"])
-        from jupyter_mlops.jobs.runner.main import run_attempt
+        child.fresh_process(keep=(connection.fileno(),))
+        from jupyter_mlops.jobs.runner import main as runner
 
-        status = run_attempt(request["attempt_dir"])
-        sys.stderr.flush()
-        return status
+        me = {"pid": os.getpid(), "start_time": guard.start_time(os.getpid())}
+        requests = connection.makefile("rb")
+        while True:
+            kernel_guard.say(connection, me)
+            child.output_to(os.path.join(request["attempt_dir"], "runner.log"))
+            self._inheritance.hand_on("/", request["env"])
+            status = runner.run_attempt(request["attempt_dir"])
+            sys.stderr.flush()
+            if not runner.may_go_on(status):
+                return status
+            # What was meant for this attempt and comes late is meant for nobody.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            kernel_guard.say(connection, {"done": status})
+            if not (line := requests.readline()):
+                return status
+            request = json.loads(line)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def peer_uid(connection: socket.socket) -> int | None:

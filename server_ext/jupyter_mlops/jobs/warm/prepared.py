@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import process_state
+from .rehearsal import rehearse
 
 #: Seconds that a thread of the kernel may take to bind its socket.
 _PATIENCE = 30.0
@@ -60,6 +61,7 @@ class PreparedKernel:
         before = process_state.descriptors()
         made = PreparedKernel(batch_kernel)
         made._make_what_is_late()
+        rehearse(made._application)
         if threading.active_count() == 1 and process_state.descriptors() <= before:
             return made
         forget()
@@ -278,7 +280,6 @@ class _Waiting:
     def _bind_all(self) -> None:
         """Each socket in the thread that it belongs to by now."""
         app: Any = self
-        in_shell = getattr(app, "shell_channel_thread", None)
         publisher = app.iopub_thread
 
         def bind(name: str, socket: Any) -> Callable[[], None]:
@@ -289,11 +290,7 @@ class _Waiting:
             return now
 
         bind("stdin", app.stdin_socket)()
-        shell = bind("shell", app.shell_socket)
-        if in_shell is None:  # ipykernel 6: the main thread's
-            shell()
-        else:
-            _done_in(in_shell.io_loop.add_callback, shell)
+        bind("shell", app.shell_socket)()
         if endpoint := app.shell_socket.getsockopt_string(_last_endpoint()):
             app.debug_shell_socket.connect(endpoint)
         _done_in(app.control_thread.io_loop.add_callback, bind("control", app.control_socket))

@@ -1,0 +1,1 @@
+"""Runs reproduced: environment, code and data restored, run as a job, compared."""
