@@ -1,19 +1,26 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
 import cancelledSvg from '../style/icons/cancelled.svg';
+import compareSvg from '../style/icons/compare.svg';
 import failedSvg from '../style/icons/failed.svg';
 import jobsSvg from '../style/icons/jobs.svg';
 import queuedSvg from '../style/icons/queued.svg';
 import runAsJobSvg from '../style/icons/run-as-job.svg';
+import runSvg from '../style/icons/run.svg';
 import runningSvg from '../style/icons/running.svg';
 import succeededSvg from '../style/icons/succeeded.svg';
-import type { State } from './api/types';
+import type { RunStatus, State } from './api/types';
 
 export const jobsIcon = new LabIcon({ name: 'jupyter-mlops:jobs', svgstr: jobsSvg });
+export const compareIcon = new LabIcon({
+  name: 'jupyter-mlops:compare',
+  svgstr: compareSvg
+});
 export const runAsJobIcon = new LabIcon({
   name: 'jupyter-mlops:run-as-job',
   svgstr: runAsJobSvg
 });
+export const runIcon = new LabIcon({ name: 'jupyter-mlops:run', svgstr: runSvg });
 
 const queuedIcon = new LabIcon({ name: 'jupyter-mlops:queued', svgstr: queuedSvg });
 const runningIcon = new LabIcon({ name: 'jupyter-mlops:running', svgstr: runningSvg });
@@ -35,4 +42,13 @@ export const stateIcons: Record<State, LabIcon> = {
   succeeded: succeededIcon,
   failed: failedIcon,
   cancelled: cancelledIcon
+};
+
+/** Runs end as jobs do, under MLflow's names. */
+export const runIcons: Record<RunStatus, LabIcon> = {
+  SCHEDULED: queuedIcon,
+  RUNNING: runningIcon,
+  FINISHED: succeededIcon,
+  FAILED: failedIcon,
+  KILLED: cancelledIcon
 };

@@ -37,10 +37,20 @@ describe('the commands', () => {
       }
       return found;
     };
-    const jobs = await find('model').activate(app, null);
-    for (const name of ['panel', 'form', 'document']) {
+    const places = await find('places').activate(app, null, null, null);
+    const jobs = await find('model').activate(app, places);
+    for (const name of [
+      'panel',
+      'form',
+      'document',
+      'run',
+      'runs',
+      'experiments',
+      'comparison',
+      'reports'
+    ]) {
       // Optional services are absent, as in a smaller application than JupyterLab.
-      await find(name).activate(app, jobs, null, null, null, null, null);
+      await find(name).activate(app, jobs, places, null, null);
     }
   });
 
@@ -49,7 +59,7 @@ describe('the commands', () => {
   });
 
   it.each(Object.values(CommandIDs))('%s says what it does and takes', async id => {
-    expect(id).toMatch(/^jupyter-mlops:[a-z-]+$/);
+    expect(id).toMatch(/^(jupyter-)?mlops:[a-z-]+$/);
     expect(commands.label(id)).not.toBe('');
     const { args } = await commands.describedBy(id);
     expect(args?.type).toBe('object');

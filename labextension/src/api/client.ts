@@ -30,6 +30,14 @@ export class MlopsError extends Error {
   readonly problems: readonly IProblem[];
 }
 
+/** An answer, and the mark to ask again with; null where the server has none. */
+export interface IAnswer<T> {
+  value: T;
+  etag: string | null;
+}
+
+const NOT_MODIFIED = 304;
+
 export interface IJobQuery {
   states?: readonly State[];
   name?: string;
@@ -123,6 +131,37 @@ export class MlopsClient {
     return base;
   }
 
+  /** What is there now; null when that is still what came with `etag`. */
+  async getIfNew<T>(path: string, etag?: string | null): Promise<IAnswer<T> | null> {
+    const response = await this._request(
+      'GET',
+      path,
+      undefined,
+      etag ? { 'If-None-Match': etag } : {}
+    );
+    return response.status === NOT_MODIFIED
+      ? null
+      : { value: (await response.json()) as T, etag: response.headers.get('ETag') };
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return this._json<T>('GET', path);
+  }
+
+  /** The answer to a request with a body. */
+  async send<T>(
+    method: 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body: unknown
+  ): Promise<T> {
+    return this._json<T>(method, path, body);
+  }
+
+  /** An answer that isn't JSON. */
+  async bytes(path: string): Promise<ArrayBuffer> {
+    return (await this._request('GET', path)).arrayBuffer();
+  }
+
   private async _json<T>(
     method: string,
     path: string,
@@ -158,7 +197,7 @@ export class MlopsClient {
         hint: `Check that it runs, and the network. (${String(error)})`
       });
     }
-    if (response.ok) {
+    if (response.ok || response.status === NOT_MODIFIED) {
       return response;
     }
     throw new MlopsError(response.status, await readProblem(response));

@@ -24,6 +24,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Experiments
+         * @description Experiments: favourites first, then by their last activity.
+         */
+        get: operations["list_experiments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/{experiment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Experiment
+         * @description One experiment.
+         */
+        get: operations["get_experiment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Experiment
+         * @description Change an experiment's note, or make it a favourite.
+         */
+        patch: operations["change_experiment"];
+        trace?: never;
+    };
     "/api/v1/job-spec.json": {
         parameters: {
             query?: never;
@@ -232,6 +276,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metric Points
+         * @description Points of metrics for a chart: every run with every key, thinned out, extremes kept.
+         */
+        get: operations["get_metric_points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notebooks/inspect": {
         parameters: {
             query?: never;
@@ -252,6 +316,379 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Report
+         * @description Make a report on runs: a notebook, and its page if wanted, that need no server. Nothing is
+         *     kept here.
+         */
+        post: operations["make_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reproductions/{reproduction_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reproduction
+         * @description One reproduction as it is now.
+         */
+        get: operations["get_reproduction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reproductions/{reproduction_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Reproduction
+         * @description Cancel a reproduction and its job.
+         */
+        post: operations["cancel_reproduction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Runs
+         * @description Runs that match, newest first unless ordered otherwise.
+         */
+        get: operations["list_runs"];
+        put?: never;
+        /**
+         * Start Run
+         * @description Begin a run, or go on with it; it is durable when this answers, even if MLflow is away.
+         */
+        post: operations["start_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/columns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Run Columns
+         * @description What can be a column: names of metrics, parameters and tags that runs have.
+         */
+        get: operations["list_run_columns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Runs
+         * @description Where runs differ; what is the same in all of them is only counted.
+         */
+        get: operations["compare_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Run Groups
+         * @description Runs put together by what they have in common.
+         */
+        get: operations["list_run_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Run
+         * @description Everything about one run but its points and artifacts.
+         */
+        get: operations["get_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Run
+         * @description Change a run's name, note or tags, or make it a favourite; durable when this answers.
+         */
+        patch: operations["change_run"];
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Artifacts
+         * @description What a directory of a run's artifacts holds.
+         */
+        get: operations["list_artifacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/artifacts/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Artifact
+         * @description An artifact: sandboxed; a download unless it is of a type that can be shown.
+         */
+        get: operations["get_artifact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/diff/{other_id}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff Code
+         * @description Where their code differs: commits, what wasn't committed, modules as they ran.
+         */
+        get: operations["diff_code"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/diff/{other_id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff Data
+         * @description Where the files and datasets differ that they read.
+         */
+        get: operations["diff_data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/diff/{other_id}/notebook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff Notebooks
+         * @description Where their notebooks differ, cell by cell, outputs too where both were executed.
+         */
+        get: operations["diff_notebooks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/diff/{other_id}/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff Packages
+         * @description Where the packages of their interpreters differ.
+         */
+        get: operations["diff_packages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/notebook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore Run Notebook
+         * @description Put the notebook of a run beside the original, as it was; nothing is written over.
+         */
+        post: operations["restore_run_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/reproducibility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reproducibility
+         * @description Whether a run could be reproduced, and what would make it so; nothing is done for it.
+         */
+        get: operations["get_reproducibility"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/reproductions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Reproductions
+         * @description Reproductions of a run, newest first.
+         */
+        get: operations["list_reproductions"];
+        put?: never;
+        /**
+         * Reproduce Run
+         * @description Begin to reproduce a run; it goes on, whatever happens, once this answers.
+         */
+        post: operations["reproduce_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sync Run
+         * @description Have recorded what was logged so far; answers when it is, or can't be now.
+         */
+        post: operations["sync_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shutdown": {
         parameters: {
             query?: never;
@@ -266,6 +703,26 @@ export interface paths {
          * @description Stop the daemon; jobs go on.
          */
         post: operations["shutdown"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sparklines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sparklines
+         * @description Some points of every run with every metric: enough to see how it went.
+         */
+        get: operations["list_sparklines"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -297,6 +754,51 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Artifact
+         * @description A file or directory of a run.
+         */
+        Artifact: {
+            /** Directory */
+            directory: boolean;
+            /**
+             * Media Type
+             * @default
+             */
+            media_type: string;
+            /**
+             * Path
+             * @description From the root of the run's artifacts.
+             */
+            path: string;
+            /**
+             * Preview
+             * @description Whether its content is answered to be shown.
+             * @default false
+             */
+            preview: boolean;
+            /**
+             * Size
+             * @default null
+             */
+            size: number | null;
+        };
+        /**
+         * ArtifactList
+         * @description What one directory of a run's artifacts holds: directories first, by name.
+         */
+        ArtifactList: {
+            /** Artifacts */
+            artifacts: components["schemas"]["Artifact"][];
+            /**
+             * Cut
+             * @description There are more than are listed.
+             * @default false
+             */
+            cut: boolean;
+            /** Path */
+            path: string;
+        };
+        /**
          * Attempt
          * @description One try of a job; numbers count from 1.
          */
@@ -324,6 +826,156 @@ export interface components {
             state: components["schemas"]["State"];
         };
         /**
+         * Axis
+         * @description What points are drawn over.
+         * @enum {string}
+         */
+        Axis: "step" | "time" | "relative";
+        /**
+         * CellDiff
+         * @description A cell that isn't the same in both; indexes count from 0.
+         */
+        CellDiff: {
+            /**
+             * After
+             * @default null
+             */
+            after: number | null;
+            /**
+             * Before
+             * @default null
+             */
+            before: number | null;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /**
+             * First Line
+             * @default
+             */
+            first_line: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "code" | "markdown" | "raw";
+            /** @default null */
+            metadata: components["schemas"]["TextDiff"] | null;
+            /** Outputs */
+            outputs: components["schemas"]["OutputDiff"][];
+            /**
+             * @description Null when the source is the same.
+             * @default null
+             */
+            source: components["schemas"]["TextDiff"] | null;
+        };
+        /**
+         * CodeDiff
+         * @description Where the code differs: commits, what wasn't committed, modules as they ran.
+         */
+        CodeDiff: {
+            after: components["schemas"]["CodeSide"] | null;
+            before: components["schemas"]["CodeSide"] | null;
+            /** Changes */
+            changes: number;
+            /**
+             * Equal
+             * @description Modules kept with both runs that are the same.
+             */
+            equal: number;
+            /** Files */
+            files: components["schemas"]["FileDiff"][];
+            /**
+             * Known
+             * @description Whether each run tells its code.
+             */
+            known: boolean[];
+            /**
+             * Notes
+             * @description What could not be compared, and why.
+             */
+            notes: string[];
+        };
+        /**
+         * CodeSide
+         * @description Where one run's code came from.
+         */
+        CodeSide: {
+            /**
+             * Branch
+             * @default null
+             */
+            branch: string | null;
+            /**
+             * Commit
+             * @default null
+             */
+            commit: string | null;
+            /**
+             * Dirty
+             * @description Whether tracked files had changed.
+             * @default null
+             */
+            dirty: boolean | null;
+            /**
+             * Remote
+             * @default null
+             */
+            remote: string | null;
+        };
+        /**
+         * Columns
+         * @description What runs of some experiments have: names for columns, in their order.
+         */
+        Columns: {
+            /**
+             * Cut
+             * @description There are more.
+             */
+            cut: boolean;
+            /** Metrics */
+            metrics: string[];
+            /** Params */
+            params: string[];
+            /** Tags */
+            tags: string[];
+        };
+        /**
+         * Comparison
+         * @description Where runs differ; what is the same in all of them is only counted.
+         */
+        Comparison: {
+            /** Attributes */
+            attributes: components["schemas"]["Difference"][];
+            /**
+             * Equal
+             * @description How many of each group are the same.
+             */
+            equal: {
+                [key: string]: number;
+            };
+            /** Metrics */
+            metrics: components["schemas"]["Difference"][];
+            /** Packages */
+            packages: components["schemas"]["Difference"][];
+            /**
+             * Packages Known
+             * @description Whether a run tells its packages.
+             */
+            packages_known: boolean[];
+            /** Params */
+            params: components["schemas"]["Difference"][];
+            /**
+             * Runs
+             * @description Without parameters, metrics and tags.
+             */
+            runs: components["schemas"]["RunRow"][];
+            /** Tags */
+            tags: components["schemas"]["Difference"][];
+        };
+        /**
          * ContentsPaths
          * @description The same, and the source, as paths below the Jupyter server's root; None where outside.
          */
@@ -343,6 +995,296 @@ export interface components {
              * @default null
              */
             output_notebook: string | null;
+        };
+        /**
+         * DataChange
+         * @description A file or dataset that isn't the same in both.
+         */
+        DataChange: {
+            /** @default null */
+            after: components["schemas"]["DataFile"] | null;
+            /** @default null */
+            before: components["schemas"]["DataFile"] | null;
+            /**
+             * Change
+             * @description unknown: one of the contents was not hashed.
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed" | "moved" | "unknown";
+            /**
+             * Dataset
+             * @description Logged by name, rather than seen being read.
+             * @default false
+             */
+            dataset: boolean;
+            /**
+             * Name
+             * @description Its path, below the notebook's folder where it lies there.
+             */
+            name: string;
+        };
+        /**
+         * DataDiff
+         * @description Where the data differs that two runs read.
+         */
+        DataDiff: {
+            /** Changes */
+            changes: number;
+            /** Data */
+            data: components["schemas"]["DataChange"][];
+            /** Equal */
+            equal: number;
+            /**
+             * Known
+             * @description Whether each run tells its data.
+             */
+            known: boolean[];
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * DataFile
+         * @description A file or dataset as one run had it.
+         */
+        DataFile: {
+            /**
+             * Hash
+             * @description Of its content; empty when it isn't known.
+             * @default
+             */
+            hash: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Path */
+            path: string;
+            /**
+             * Rows
+             * @default null
+             */
+            rows: number | null;
+            /**
+             * Size
+             * @default null
+             */
+            size: number | null;
+            /**
+             * Versioned
+             * @description Where its content is kept: git.
+             * @default
+             */
+            versioned: string;
+        };
+        /**
+         * Dataset
+         * @description A dataset that a run used.
+         */
+        Dataset: {
+            /**
+             * Context
+             * @default
+             */
+            context: string;
+            /** Digest */
+            digest: string;
+            /** Name */
+            name: string;
+            /**
+             * Other Runs
+             * @description How many other runs used the same; null where that isn't known.
+             * @default null
+             */
+            other_runs: number | null;
+            /**
+             * Rows
+             * @description Where its profile tells them.
+             * @default null
+             */
+            rows: number | null;
+            /**
+             * Source
+             * @default
+             */
+            source: string;
+            /**
+             * Source Type
+             * @default
+             */
+            source_type: string;
+        };
+        /**
+         * DiffLine
+         * @description A line of one text or of both.
+         */
+        DiffLine: {
+            /**
+             * Op
+             * @enum {string}
+             */
+            op: "=" | "-" | "+";
+            /**
+             * Pieces
+             * @description The line's text; every second piece is what changed within it.
+             */
+            pieces: string[];
+        };
+        /**
+         * Difference
+         * @description One thing that is not the same in all runs; null where a run has none.
+         */
+        Difference: {
+            /** Key */
+            key: string;
+            /**
+             * Values
+             * @description In the order of `runs`.
+             */
+            values: (number | ("NaN" | "Infinity" | "-Infinity") | string | null)[];
+        };
+        /**
+         * Experiment
+         * @description An experiment and how its runs are.
+         */
+        Experiment: {
+            /**
+             * Counts
+             * @description Its runs, by status; empty where counting would cost much.
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: number | null;
+            /**
+             * Favourite
+             * @default false
+             */
+            favourite: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Last Activity
+             * @description When a run of it began or ended last; else when it was changed.
+             * @default null
+             */
+            last_activity: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Note Version
+             * @description To be sent with a changed note.
+             */
+            note_version: string;
+        };
+        /**
+         * ExperimentChanges
+         * @description What to change about an experiment; what is left out stays.
+         */
+        ExperimentChanges: {
+            /**
+             * Favourite
+             * @default null
+             */
+            favourite?: boolean | null;
+            /**
+             * Note
+             * @description Markdown; empty removes it.
+             * @default null
+             */
+            note?: string | null;
+            /**
+             * Note Version
+             * @description As of a run.
+             * @default null
+             */
+            note_version?: string | null;
+        };
+        /**
+         * ExperimentList
+         * @description A page of experiments: favourites first, then by their last activity.
+         */
+        ExperimentList: {
+            /**
+             * At Server
+             * @description Asked of a tracking server, which can't tell whether anything is new: look seldom.
+             * @default false
+             */
+            at_server: boolean;
+            /** Experiments */
+            experiments: components["schemas"]["Experiment"][];
+            /**
+             * Next
+             * @description Cursor of the next page.
+             * @default null
+             */
+            next: string | null;
+            /**
+             * Total
+             * @description How many match; null where counting would cost much.
+             */
+            total: number | null;
+        };
+        /**
+         * FactsWanted
+         * @description What is recorded of a notebook without anybody asking. Sizes are bytes.
+         */
+        FactsWanted: {
+            /**
+             * Data Folders
+             * @description Where data lies, besides the notebook's directory.
+             */
+            data_folders: string[];
+            /**
+             * Datasets
+             * @description Files that it reads.
+             * @default true
+             */
+            datasets: boolean;
+            /**
+             * Hash Limit
+             * @description Larger files are not hashed.
+             * @default 2147483648
+             */
+            hash_limit: number;
+            /**
+             * Keep Limit
+             * @description A copy is kept of read files up to this size.
+             * @default 67108864
+             */
+            keep_limit: number;
+            /**
+             * Keep Total
+             * @description All copies together; when it is reached, none is added.
+             * @default 10737418240
+             */
+            keep_total: number;
+            /**
+             * System Interval
+             * @description Seconds between two samples.
+             * @default 5
+             */
+            system_interval: number;
+            /**
+             * System Metrics
+             * @description Load of the run's own processes.
+             * @default true
+             */
+            system_metrics: boolean;
+            /**
+             * Variables
+             * @description Environment variables that are recorded, too; `*` at the end is any ending.
+             */
+            variables: string[];
         };
         /**
          * Failure
@@ -380,6 +1322,115 @@ export interface components {
              * @default null
              */
             traceback: string | null;
+        };
+        /**
+         * FileDiff
+         * @description A file of code that isn't the same in both.
+         */
+        FileDiff: {
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Path */
+            path: string;
+            /**
+             * Ran
+             * @description Whether it is known to be what ran: kept with the run.
+             */
+            ran: boolean;
+            /** @default null */
+            text: components["schemas"]["TextDiff"] | null;
+            /**
+             * Was
+             * @description Its former path, when it was renamed.
+             * @default
+             */
+            was: string;
+        };
+        /**
+         * GroupList
+         * @description Groups in the order that was asked for.
+         */
+        GroupList: {
+            /**
+             * At Server
+             * @description Asked of a tracking server, which can't tell whether anything is new: look seldom.
+             * @default false
+             */
+            at_server: boolean;
+            /** By */
+            by: string;
+            /**
+             * Complete
+             * @description False: runs are still being counted at a tracking server, a page with every request; ask again.
+             * @default true
+             */
+            complete: boolean;
+            /**
+             * Cut
+             * @description There are more groups; those with the most runs are told.
+             */
+            cut: boolean;
+            /** Groups */
+            groups: components["schemas"]["RunGroup"][];
+            /**
+             * Newest Only
+             * @description Of more runs than are kept the newest.
+             * @default false
+             */
+            newest_only: boolean;
+            /**
+             * Total
+             * @description Runs in all groups that are told.
+             */
+            total: number;
+            /**
+             * Words In
+             * @description Where plain words of the filter were looked for; empty where it has none.
+             */
+            words_in: ("name" | "params" | "tags")[];
+        };
+        /**
+         * GroupMetric
+         * @description The last values of one metric in the runs of a group; NaN is left out.
+         */
+        GroupMetric: {
+            /**
+             * Count
+             * @description Runs that have logged it.
+             */
+            count: number;
+            /** Max */
+            max: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Mean
+             * @description Of finite values; null where there is none.
+             */
+            mean: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /** Min */
+            min: number | ("NaN" | "Infinity" | "-Infinity");
+        };
+        /**
+         * Hunk
+         * @description Lines that differ, with some that don't around them.
+         */
+        Hunk: {
+            /** After */
+            after: number;
+            /**
+             * Before
+             * @description Number of its first line in the first text, from 1.
+             */
+            before: number;
+            /** Lines */
+            lines: components["schemas"]["DiffLine"][];
         };
         /**
          * Inspection
@@ -698,6 +1749,150 @@ export interface components {
             name: string;
         };
         /**
+         * Lack
+         * @description What a run lacks for an exact reproduction.
+         */
+        Lack: {
+            /** Code */
+            code: string;
+            /**
+             * Mend
+             * @description What makes it right for the next run.
+             */
+            mend: string;
+            /**
+             * Then
+             * @description What a reproduction comes to because of it: `cannot`, `while_there` (only as long as it is still where it was) or `may_differ`.
+             */
+            then: string;
+            /** What */
+            what: string;
+        };
+        /**
+         * Lineage
+         * @description What a run came from, and what came out of it; at most 100 of each.
+         */
+        Lineage: {
+            /**
+             * Children
+             * @description Oldest first.
+             */
+            children: components["schemas"]["RunLink"][];
+            /**
+             * Models
+             * @description Made by it; registered versions first.
+             */
+            models: components["schemas"]["ModelLink"][];
+            /** Models Used */
+            models_used: components["schemas"]["ModelLink"][];
+            /** @default null */
+            parent: components["schemas"]["RunLink"] | null;
+            /**
+             * Repeated By
+             * @description Runs of jobs that repeat its job, oldest first.
+             */
+            repeated_by: components["schemas"]["RunLink"][];
+            /**
+             * @description The run of the job that its job repeats.
+             * @default null
+             */
+            repeats: components["schemas"]["RunLink"] | null;
+            /**
+             * Repeats Job
+             * @description The job that its job repeats.
+             * @default null
+             */
+            repeats_job: string | null;
+        };
+        /**
+         * MetricSummary
+         * @description One metric of a run; NaN counts neither as least nor as greatest.
+         */
+        MetricSummary: {
+            /** Key */
+            key: string;
+            /** Last */
+            last: number | ("NaN" | "Infinity" | "-Infinity");
+            /**
+             * Max
+             * @default null
+             */
+            max: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /**
+             * Min
+             * @default null
+             */
+            min: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /**
+             * Points
+             * @description How many were logged; null when not counted.
+             * @default null
+             */
+            points: number | null;
+            /** Step */
+            step: number;
+            /** Time */
+            time: number;
+        };
+        /**
+         * ModelLink
+         * @description A model that a run made or used.
+         */
+        ModelLink: {
+            /**
+             * Aliases
+             * @description Of a registered version.
+             */
+            aliases: string[];
+            /**
+             * Model Id
+             * @description MLflow's id of a logged model.
+             * @default null
+             */
+            model_id: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Version
+             * @description Of a registered model.
+             * @default null
+             */
+            version: number | null;
+        };
+        /**
+         * NotebookDiff
+         * @description Where the notebooks of two runs differ, cell by cell.
+         */
+        NotebookDiff: {
+            after: components["schemas"]["NotebookSide"] | null;
+            /** @description Null when the run has no notebook. */
+            before: components["schemas"]["NotebookSide"] | null;
+            /** Cells */
+            cells: components["schemas"]["CellDiff"][];
+            /**
+             * Changes
+             * @description Cells that aren't, and one more for other metadata.
+             */
+            changes: number;
+            /**
+             * Equal
+             * @description Cells that are the same.
+             */
+            equal: number;
+            /** @default null */
+            metadata: components["schemas"]["TextDiff"] | null;
+            /**
+             * Notes
+             * @description What was left out, and why.
+             */
+            notes: string[];
+            /**
+             * Outputs Compared
+             * @description False when one of them was never executed.
+             */
+            outputs_compared: boolean;
+        };
+        /**
          * NotebookInfo
          * @description What the form needs to know of a notebook; the answer of `POST /notebooks/inspect`.
          */
@@ -729,6 +1924,102 @@ export interface components {
             warnings: string[];
         };
         /**
+         * NotebookSide
+         * @description One of the notebooks.
+         */
+        NotebookSide: {
+            /** Cells */
+            cells: number;
+            /**
+             * Executed
+             * @description With outputs.
+             */
+            executed: boolean;
+            /**
+             * Path
+             * @description Of the artifact.
+             */
+            path: string;
+        };
+        /**
+         * OpenRun
+         * @description A run that a kernel logs into.
+         */
+        OpenRun: {
+            /**
+             * Detail
+             * @description Why it can't be recorded now; empty otherwise.
+             */
+            detail: string;
+            /**
+             * Directory
+             * @description Where the kernel writes what it logs.
+             */
+            directory: string;
+            /**
+             * Ended
+             * @description Whether the run has ended and all of it is recorded.
+             */
+            ended: boolean;
+            /** Experiment */
+            experiment: string;
+            /** Experiment Id */
+            experiment_id: string | null;
+            /** @description What the kernel is to tell of itself. */
+            facts: components["schemas"]["FactsWanted"];
+            /**
+             * Id
+             * @description Ours; in the embedded store also MLflow's.
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Recorded
+             * @description Whether MLflow has all that was logged.
+             */
+            recorded: boolean;
+            /**
+             * Run Id
+             * @description MLflow's; none while the tracking server is away.
+             */
+            run_id: string | null;
+        };
+        /**
+         * Outcome
+         * @description How a reproduction ended.
+         * @enum {string}
+         */
+        Outcome: "reproduced" | "differs" | "cannot" | "cancelled";
+        /**
+         * OutputDiff
+         * @description An output that isn't the same in both.
+         */
+        OutputDiff: {
+            /** @default null */
+            after: components["schemas"]["Shown"] | null;
+            /** @default null */
+            before: components["schemas"]["Shown"] | null;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /**
+             * Kind
+             * @description stdout, stderr, error, or a media type.
+             */
+            kind: string;
+            /**
+             * Note
+             * @description What is left out, and why.
+             * @default
+             */
+            note: string;
+            /** @default null */
+            text: components["schemas"]["TextDiff"] | null;
+        };
+        /**
          * Outputs
          * @description Absolute paths of what the job wrote for the person; None until it is there.
          */
@@ -750,6 +2041,61 @@ export interface components {
              * @default null
              */
             notebook: string | null;
+        };
+        /**
+         * PackageChange
+         * @description A package that isn't the same in both.
+         */
+        PackageChange: {
+            /**
+             * After
+             * @default null
+             */
+            after: string | null;
+            /**
+             * Before
+             * @description Version, or where it came from.
+             * @default null
+             */
+            before: string | null;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /** Name */
+            name: string;
+            /**
+             * Step
+             * @description Which part of the version changed first.
+             * @default
+             * @enum {string}
+             */
+            step: "" | "major" | "minor" | "patch";
+        };
+        /**
+         * PackageDiff
+         * @description Where the interpreters' packages differ.
+         */
+        PackageDiff: {
+            /** Changes */
+            changes: number;
+            /** Equal */
+            equal: number;
+            /**
+             * Known
+             * @description Whether each run tells its packages.
+             */
+            known: boolean[];
+            /** Notes */
+            notes: string[];
+            /** Packages */
+            packages: components["schemas"]["PackageChange"][];
+            /**
+             * Python
+             * @description Each run's Python.
+             */
+            python: (string | null)[];
         };
         /**
          * ParameterInfo
@@ -840,6 +2186,241 @@ export interface components {
             total: number;
         };
         /**
+         * ReportFile
+         * @description A report: files that need no server.
+         */
+        ReportFile: {
+            /**
+             * Html
+             * @description The text of the `.html` file.
+             * @default null
+             */
+            html: string | null;
+            /**
+             * Left Out
+             * @description What the report does not show, a sentence each.
+             */
+            left_out: string[];
+            /**
+             * Name
+             * @description What its files may be called, without the ending.
+             */
+            name: string;
+            /**
+             * Notebook
+             * @description The text of the `.ipynb` file.
+             */
+            notebook: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * ReportRequest
+         * @description The body of `POST /reports`.
+         */
+        ReportRequest: {
+            /**
+             * Html
+             * @description With the notebook as a page.
+             * @default false
+             */
+            html?: boolean;
+            /**
+             * Metrics
+             * @description Those that are drawn; the first twelve with several points when left out.
+             * @default null
+             */
+            metrics?: string[] | null;
+            /**
+             * Runs
+             * @description Ids, in the order of the report.
+             */
+            runs: string[];
+            /**
+             * Title
+             * @description The experiments' names when left out.
+             * @default
+             */
+            title?: string;
+        };
+        /**
+         * Reproducibility
+         * @description Whether a run could be reproduced, told in advance from what was recorded.
+         */
+        Reproducibility: {
+            /**
+             * Exactly
+             * @description Nothing is lacking.
+             */
+            exactly: boolean;
+            /** Lacks */
+            lacks: components["schemas"]["Lack"][];
+            /**
+             * Possible
+             * @description Nothing is lacking without which it can't be tried.
+             */
+            possible: boolean;
+            /** Run Id */
+            run_id: string;
+        };
+        /**
+         * Reproduction
+         * @description One attempt to reproduce a run.
+         */
+        Reproduction: {
+            /**
+             * Cancelling
+             * @default false
+             */
+            cancelling: boolean;
+            /** Created At */
+            created_at: number;
+            /**
+             * Detail
+             * @description What differs or is missing, or what was compared.
+             * @default
+             */
+            detail: string;
+            /**
+             * Differences
+             * @description The first ones; `detail` counts them.
+             */
+            differences: components["schemas"]["ReproductionDifference"][];
+            /**
+             * Directory
+             * @description Where it ran; gone when it has ended, unless kept.
+             * @default
+             */
+            directory: string;
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: number | null;
+            /** Id */
+            id: string;
+            /**
+             * Job Id
+             * @description The job that does it.
+             * @default null
+             */
+            job_id: string | null;
+            /**
+             * New Run Id
+             * @description The job's run.
+             * @default null
+             */
+            new_run_id: string | null;
+            /**
+             * Notes
+             * @description What else is worth knowing.
+             */
+            notes: string[];
+            order: components["schemas"]["ReproductionOptions"];
+            /**
+             * @description None until it has ended.
+             * @default null
+             */
+            outcome: components["schemas"]["Outcome"] | null;
+            /**
+             * Run Id
+             * @description The run that is reproduced.
+             */
+            run_id: string;
+            /** Stages */
+            stages: components["schemas"]["Stage"][];
+        };
+        /**
+         * ReproductionDifference
+         * @description Something that came out otherwise; null: there was, or is, none.
+         */
+        ReproductionDifference: {
+            /** Before */
+            before: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /** Now */
+            now: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /**
+             * Step
+             * @default null
+             */
+            step: number | null;
+            /** Text */
+            text: string;
+            /**
+             * What
+             * @description A metric's name, or `predictions of` a model.
+             */
+            what: string;
+        };
+        /**
+         * ReproductionList
+         * @description Reproductions of a run, newest first.
+         */
+        ReproductionList: {
+            /** Reproductions */
+            reproductions: components["schemas"]["Reproduction"][];
+        };
+        /**
+         * ReproductionOptions
+         * @description How two runs are compared, and what stays.
+         */
+        ReproductionOptions: {
+            /**
+             * Ignore
+             * @description Metrics that aren't compared.
+             */
+            ignore: string[];
+            /**
+             * Keep
+             * @description Keep the folder that it ran in.
+             * @default false
+             */
+            keep: boolean;
+            /**
+             * Tolerance
+             * @description How far metrics and predictions may be away: t + t * |value before|; the setting `reproduce.tolerance` when left out.
+             * @default null
+             */
+            tolerance: number | null;
+            /**
+             * Tolerances
+             * @description The same of single metrics.
+             */
+            tolerances: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ReproductionOrder
+         * @description The body of `POST /runs/{id}/reproductions`.
+         */
+        ReproductionOrder: {
+            /**
+             * Ignore
+             * @description Metrics that aren't compared.
+             */
+            ignore?: string[];
+            /**
+             * Keep
+             * @description Keep the folder that it ran in.
+             * @default false
+             */
+            keep?: boolean;
+            /**
+             * Tolerance
+             * @description How far metrics and predictions may be away: t + t * |value before|; the setting `reproduce.tolerance` when left out.
+             * @default null
+             */
+            tolerance?: number | null;
+            /**
+             * Tolerances
+             * @description The same of single metrics.
+             */
+            tolerances?: {
+                [key: string]: number;
+            };
+        };
+        /**
          * Resources
          * @description What an attempt needs; the dispatcher keeps the sum of the running ones below capacity.
          */
@@ -884,6 +2465,427 @@ export interface components {
             memory: number | null;
         };
         /**
+         * RunChanges
+         * @description What to change about a run; what is left out stays.
+         */
+        RunChanges: {
+            /**
+             * Favourite
+             * @default null
+             */
+            favourite?: boolean | null;
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Note
+             * @description Markdown; empty removes it.
+             * @default null
+             */
+            note?: string | null;
+            /**
+             * Note Version
+             * @description Of the note that was changed; another one is there by now: 409.
+             * @default null
+             */
+            note_version?: string | null;
+            /**
+             * Tags
+             * @description Tags to set; null removes one.
+             */
+            tags?: {
+                [key: string]: string | null;
+            };
+        };
+        /**
+         * RunDetail
+         * @description Everything about one run but its points and artifacts.
+         */
+        RunDetail: {
+            /** Artifact Uri */
+            artifact_uri: string;
+            /**
+             * At Server
+             * @description Asked of a tracking server, which can't tell whether anything is new: look seldom.
+             * @default false
+             */
+            at_server: boolean;
+            /**
+             * Children
+             * @description Runs nested below it, oldest first; 1,000 at most.
+             */
+            children: string[];
+            /**
+             * Cut
+             * @description It has more metrics or parameters than are told.
+             * @default false
+             */
+            cut: boolean;
+            /** Datasets */
+            datasets: components["schemas"]["Dataset"][];
+            /**
+             * Deleted
+             * @description In MLflow's trash.
+             */
+            deleted: boolean;
+            /**
+             * @description Told with the summary.
+             * @default null
+             */
+            lineage: components["schemas"]["Lineage"] | null;
+            /** Metrics */
+            metrics: components["schemas"]["MetricSummary"][];
+            /**
+             * Note Version
+             * @description To be sent with a changed note.
+             */
+            note_version: string;
+            run: components["schemas"]["RunRow"];
+        };
+        /**
+         * RunGroup
+         * @description Runs that have one value in common.
+         */
+        RunGroup: {
+            /** Count */
+            count: number;
+            /** Last Started */
+            last_started: number | null;
+            /**
+             * Metrics
+             * @description Of the metrics that were asked for.
+             */
+            metrics: {
+                [key: string]: components["schemas"]["GroupMetric"];
+            };
+            /** Statuses */
+            statuses: {
+                [key: string]: number;
+            };
+            /**
+             * Value
+             * @description Null: runs without any.
+             */
+            value: string | null;
+        };
+        /**
+         * RunLink
+         * @description A run that another one has to do with.
+         */
+        RunLink: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            status: components["schemas"]["RunStatus"];
+        };
+        /**
+         * RunList
+         * @description A page of runs.
+         */
+        RunList: {
+            /**
+             * At Server
+             * @description Asked of a tracking server, which can't tell whether anything is new: look seldom.
+             * @default false
+             */
+            at_server: boolean;
+            /**
+             * Cut
+             * @description Values or metrics were left out: name the columns.
+             * @default false
+             */
+            cut: boolean;
+            /**
+             * Next
+             * @description Cursor of the next page.
+             * @default null
+             */
+            next: string | null;
+            /** Runs */
+            runs: components["schemas"]["RunRow"][];
+            /**
+             * Total
+             * @description How many match; null where counting would cost much.
+             */
+            total: number | null;
+            /**
+             * Words In
+             * @description Where plain words of the filter were looked for; empty where it has none.
+             */
+            words_in: ("name" | "params" | "tags")[];
+        };
+        /**
+         * RunNotebook
+         * @description A run's notebook, as a file.
+         */
+        RunNotebook: {
+            /**
+             * Contents
+             * @description Below the Jupyter server's root.
+             */
+            contents: string | null;
+            /**
+             * Executed
+             * @description With the outputs of the run; else as it was submitted.
+             */
+            executed: boolean;
+            /**
+             * Modules
+             * @description Laid beside it as they were: those beside the original are others by now.
+             */
+            modules: string[];
+            /**
+             * Path
+             * @description Absolute.
+             */
+            path: string;
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * RunRow
+         * @description A run as one line of a table.
+         */
+        RunRow: {
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: number | null;
+            /** Experiment */
+            experiment: string;
+            /** Experiment Id */
+            experiment_id: string;
+            /**
+             * Favourite
+             * @default false
+             */
+            favourite: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Job Id
+             * @description The job whose run this is.
+             * @default null
+             */
+            job_id: string | null;
+            /**
+             * Metrics
+             * @description The last value of each.
+             */
+            metrics: {
+                [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
+            };
+            /** Name */
+            name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Own Tags
+             * @description Those that jupyter-mlops and MLflow set.
+             */
+            own_tags: {
+                [key: string]: string;
+            };
+            /** Params */
+            params: {
+                [key: string]: string;
+            };
+            /**
+             * Parent Id
+             * @description The run that this one is nested below.
+             * @default null
+             */
+            parent_id: string | null;
+            /**
+             * Started At
+             * @default null
+             */
+            started_at: number | null;
+            status: components["schemas"]["RunStatus"];
+            /**
+             * Tags
+             * @description Those that people set.
+             */
+            tags: {
+                [key: string]: string;
+            };
+            /**
+             * User
+             * @default
+             */
+            user: string;
+        };
+        /**
+         * RunStart
+         * @description The body of `POST /runs`: a run of its own, or with `job_id` and `attempt` that of a job.
+         */
+        RunStart: {
+            /**
+             * Attempt
+             * @default 0
+             */
+            attempt?: number;
+            /**
+             * Cwd
+             * @description The kernel's working directory.
+             * @default
+             */
+            cwd?: string;
+            /**
+             * Experiment
+             * @default
+             */
+            experiment?: string;
+            /**
+             * Id
+             * @description 32 hex digits of the client's choice.
+             * @default
+             */
+            id?: string;
+            /**
+             * Job Id
+             * @description The job of this kernel.
+             * @default
+             */
+            job_id?: string;
+            /**
+             * Name
+             * @default
+             */
+            name?: string;
+            /**
+             * Notebook
+             * @description The notebook's path, if there is one.
+             * @default
+             */
+            notebook?: string;
+            /** Params */
+            params?: {
+                [key: string]: string;
+            };
+            /** Tags */
+            tags?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * RunStatus
+         * @description As MLflow calls them.
+         * @enum {string}
+         */
+        RunStatus: "SCHEDULED" | "RUNNING" | "FINISHED" | "FAILED" | "KILLED";
+        /**
+         * Series
+         * @description Points of one metric of one run, thinned out; all lists are equally long.
+         *
+         *     Every bucket of the axis keeps its least and its greatest point; the first and last of all stay.
+         */
+        Series: {
+            /**
+             * Exact
+             * @description Whether least and greatest points are sure to be among them.
+             */
+            exact: boolean;
+            /** Key */
+            key: string;
+            /**
+             * Max
+             * @description Between `from` and `to`.
+             * @default null
+             */
+            max: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /**
+             * Min
+             * @description Between `from` and `to`.
+             * @default null
+             */
+            min: number | ("NaN" | "Infinity" | "-Infinity") | null;
+            /**
+             * Nan
+             * @description Those of them that are NaN; they are told by themselves.
+             */
+            nan: number;
+            /**
+             * Nan X
+             * @description Where some of them are.
+             */
+            nan_x: number[];
+            /** Run Id */
+            run_id: string;
+            /** Step */
+            step: number[];
+            /**
+             * Total
+             * @description Points there are between `from` and `to`.
+             */
+            total: number;
+            /**
+             * X
+             * @description Step, seconds since the epoch, or since the run's start.
+             */
+            x: number[];
+            /** Y */
+            y: (number | ("NaN" | "Infinity" | "-Infinity"))[];
+        };
+        /**
+         * SeriesList
+         * @description Several series, for one chart.
+         */
+        SeriesList: {
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "step" | "time" | "relative";
+            /** Series */
+            series: components["schemas"]["Series"][];
+        };
+        /**
+         * Shown
+         * @description An output as one of the notebooks has it, to be rendered as untrusted.
+         */
+        Shown: {
+            /**
+             * Data
+             * @description As in the notebook: base64 of images, text of others.
+             */
+            data: string;
+            /** Media Type */
+            media_type: string;
+        };
+        /**
+         * Sparkline
+         * @description Points of one metric of one run; both lists are equally long, NaN is left out.
+         */
+        Sparkline: {
+            /** Key */
+            key: string;
+            /** Run Id */
+            run_id: string;
+            /**
+             * X
+             * @description Steps; seconds where all points have the same step.
+             */
+            x: number[];
+            /** Y */
+            y: (number | ("NaN" | "Infinity" | "-Infinity"))[];
+        };
+        /**
+         * SparklineList
+         * @description Lines; none where a run has no point of a metric.
+         */
+        SparklineList: {
+            /** Sparklines */
+            sparklines: components["schemas"]["Sparkline"][];
+        };
+        /**
          * SpecChanges
          * @description The body of `POST /jobs/{id}/rerun`: fields to replace; parameters and env are merged.
          */
@@ -919,6 +2921,43 @@ export interface components {
             timeout?: number | null;
         };
         /**
+         * Stage
+         * @description One step.
+         */
+        Stage: {
+            /**
+             * Detail
+             * @description What was found or done, in words.
+             * @default
+             */
+            detail: string;
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: number | null;
+            name: components["schemas"]["StageName"];
+            /**
+             * Started At
+             * @default null
+             */
+            started_at: number | null;
+            /** @default waiting */
+            state: components["schemas"]["StageState"];
+        };
+        /**
+         * StageName
+         * @description What is done, in this order.
+         * @enum {string}
+         */
+        StageName: "environment" | "code" | "data" | "running" | "comparing";
+        /**
+         * StageState
+         * @description How far a stage is.
+         * @enum {string}
+         */
+        StageState: "waiting" | "working" | "done" | "failed";
+        /**
          * State
          * @description Where a job is. The last three are terminal.
          * @enum {string}
@@ -944,6 +2983,37 @@ export interface components {
              * @default null
              */
             values?: string | null;
+        };
+        /**
+         * TextDiff
+         * @description Two texts line by line.
+         */
+        TextDiff: {
+            /**
+             * Added
+             * @description Lines that only the second has.
+             */
+            added: number;
+            /** After Lines */
+            after_lines: number;
+            /**
+             * Before Lines
+             * @description Lines of the whole text.
+             */
+            before_lines: number;
+            /**
+             * Cut
+             * @description Why it isn't told line by line, or not to its end.
+             * @default
+             */
+            cut: string;
+            /** Hunks */
+            hunks: components["schemas"]["Hunk"][];
+            /**
+             * Removed
+             * @description Lines that only the first has.
+             */
+            removed: number;
         };
         /**
          * Tracking
@@ -1037,6 +3107,120 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_experiments: {
+        parameters: {
+            query?: {
+                /** @description In their names or notes */
+                words?: string;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentList"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_experiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                experiment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_experiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                experiment_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExperimentChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Experiment"];
                 };
             };
             /** @description Any error */
@@ -1466,6 +3650,50 @@ export interface operations {
             };
         };
     };
+    get_metric_points: {
+        parameters: {
+            query: {
+                run: string[];
+                key: string[];
+                axis?: components["schemas"]["Axis"];
+                /** @description Of the axis; seconds for times */
+                from?: number | null;
+                to?: number | null;
+                points?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesList"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     inspect_notebook: {
         parameters: {
             query?: never;
@@ -1499,6 +3727,800 @@ export interface operations {
             };
         };
     };
+    make_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportFile"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_reproduction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 16 hex digits */
+                reproduction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reproduction"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_reproduction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description 16 hex digits */
+                reproduction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reproduction"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_runs: {
+        parameters: {
+            query?: {
+                /** @description What their ids begin with */
+                id?: string;
+                /** @description MLflow's filter syntax, plain words, or both */
+                filter?: string;
+                /** @description As metrics.acc:desc; more of them decide between equals */
+                order?: string[] | null;
+                /** @description Only these: metrics.acc, params.lr, tags.team; all when left out */
+                columns?: string[] | null;
+                /** @description Ids; all experiments when left out */
+                experiment?: string[] | null;
+                experiment_name?: string[] | null;
+                limit?: number;
+                cursor?: string | null;
+                /** @description Runs to skip, instead of a cursor */
+                offset?: number;
+                /** @description Only runs of one group, as of its `by` */
+                group_by?: string | null;
+                /** @description Its value; left out: runs without any */
+                group?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunStart"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenRun"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_run_columns: {
+        parameters: {
+            query?: {
+                /** @description A part of the names */
+                words?: string;
+                /** @description Ids; all experiments when left out */
+                experiment?: string[] | null;
+                experiment_name?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Columns"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_runs: {
+        parameters: {
+            query: {
+                run: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_run_groups: {
+        parameters: {
+            query: {
+                /** @description As params.lr, tags.team, attributes.status */
+                by: string;
+                /** @description MLflow's filter syntax, plain words, or both */
+                filter?: string;
+                /** @description As of runs; groups come by the best value of a metric */
+                order?: string[] | null;
+                /** @description Names of metrics that are told of each group */
+                metric?: string[] | null;
+                /** @description Ids; all experiments when left out */
+                experiment?: string[] | null;
+                experiment_name?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_run: {
+        parameters: {
+            query?: {
+                /** @description With lineage, and each metric's extremes and count: reads points */
+                summary?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_artifacts: {
+        parameters: {
+            query?: {
+                /** @description A directory; the root's is empty */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactList"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_artifact: {
+        parameters: {
+            query: {
+                path: string;
+                /** @description Only so many bytes */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diff_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+                /** @description Likewise, of another */
+                other_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeDiff"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diff_data: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+                /** @description Likewise, of another */
+                other_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataDiff"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diff_notebooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+                /** @description Likewise, of another */
+                other_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookDiff"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    diff_packages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+                /** @description Likewise, of another */
+                other_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackageDiff"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_run_notebook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunNotebook"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_reproducibility: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reproducibility"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_reproductions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReproductionList"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reproduce_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReproductionOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reproduction"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sync_run: {
+        parameters: {
+            query?: {
+                /** @description Seconds */
+                patience?: number;
+            };
+            header?: never;
+            path: {
+                /** @description MLflow's id of a run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenRun"];
+                };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     shutdown: {
         parameters: {
             query?: never;
@@ -1518,6 +4540,46 @@ export interface operations {
                         [key: string]: unknown;
                     };
                 };
+            };
+            /** @description Any error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sparklines: {
+        parameters: {
+            query: {
+                run: string[];
+                key: string[];
+                points?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SparklineList"];
+                };
+            };
+            /** @description Nothing has changed since the answer with this ETag */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Any error */
             default: {

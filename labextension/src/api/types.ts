@@ -16,11 +16,29 @@ export type ParameterInfo = Schemas['ParameterInfo'];
 export type Kernel = Schemas['Kernel'];
 export type Submission = Schemas['Submission'];
 export type SpecChanges = Schemas['SpecChanges'];
+export type RunDetail = Schemas['RunDetail'];
+export type RunRow = Schemas['RunRow'];
+export type RunStatus = Schemas['RunStatus'];
+export type RunChanges = Schemas['RunChanges'];
+export type RunLink = Schemas['RunLink'];
+export type RunNotebook = Schemas['RunNotebook'];
+export type ModelLink = Schemas['ModelLink'];
+export type Lineage = Schemas['Lineage'];
+export type Dataset = Schemas['Dataset'];
+export type MetricSummary = Schemas['MetricSummary'];
+export type MetricValue = MetricSummary['last'];
+export type Series = Schemas['Series'];
+export type SeriesList = Schemas['SeriesList'];
+export type Artifact = Schemas['Artifact'];
+export type ArtifactList = Schemas['ArtifactList'];
 
 /** One place that can't be used, beside its field: `where` is a dotted path. */
 export interface IProblem {
   where: string;
   message: string;
+  /** `note_changed`: the note as it is now. */
+  note?: string;
+  note_version?: string;
 }
 
 /** `application/problem+json` as the daemon and the forwarder write it. */
@@ -53,6 +71,7 @@ export interface IAttemptEvent {
     | 'cell_finished'
     | 'note'
     | 'saved'
+    | 'released'
     | 'finished'
     | 'attempt'
     | 'job';
@@ -62,6 +81,11 @@ export interface IAttemptEvent {
 /** Whether nothing comes after this state. */
 export function isTerminal(state: State): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled';
+}
+
+/** Whether a run has ended. */
+export function hasEnded(status: RunStatus): boolean {
+  return status === 'FINISHED' || status === 'FAILED' || status === 'KILLED';
 }
 
 /** How long an ended job took (its last attempt); null while it goes on or when it never started. */

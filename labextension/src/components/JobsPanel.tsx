@@ -9,6 +9,7 @@ import type { JobsModel } from '../model/jobs';
 import { ErrorNotice } from './ErrorNotice';
 import type { IJobActions } from './JobList';
 import { JobList } from './JobList';
+import { Skeleton } from './Skeleton';
 import { stateLabel, StateIcon } from './StateBadge';
 
 export interface IJobsPanelProps {
@@ -130,7 +131,7 @@ export function JobsPanel(props: IJobsPanelProps): React.JSX.Element {
           trans={trans}
         />
       ) : model.error ? null : model.loading ? (
-        <Skeleton trans={trans} />
+        <Skeleton label={trans.__('Loading jobs')} rows={4} className="jp-mlops-skeleton" />
       ) : filtered ? (
         <div className="jp-mlops-empty">
           <p>{trans.__('No job matches.')}</p>
@@ -208,20 +209,6 @@ function Empty(props: {
       <pre>{MAGIC}</pre>
       <p>{trans.__('From a terminal:')}</p>
       <pre>{COMMAND}</pre>
-    </div>
-  );
-}
-
-function Skeleton(props: { trans: TranslationBundle }): React.JSX.Element {
-  return (
-    <div
-      className="jp-mlops-skeleton"
-      role="status"
-      aria-label={props.trans.__('Loading jobs')}
-    >
-      {[0, 1, 2, 3].map(index => (
-        <div key={index} className="jp-mlops-skeleton-row" />
-      ))}
     </div>
   );
 }

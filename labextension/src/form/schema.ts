@@ -101,11 +101,15 @@ export function formSchema(
   return { schema: { type: 'object', properties }, uiSchema };
 }
 
-/** What it starts with: the notebook's defaults, or a job's values. */
-export function initialData(info: NotebookInfo, spec?: JobSpec): IFormData {
+/** What it starts with: the notebook's defaults, a job's values, or given ones. */
+export function initialData(
+  info: NotebookInfo,
+  spec?: JobSpec,
+  values?: Readonly<Record<string, unknown>>
+): IFormData {
   const parameters: Record<string, unknown> = {};
   for (const parameter of info.parameters) {
-    const given = spec?.parameters[parameter.name];
+    const given = spec?.parameters[parameter.name] ?? values?.[parameter.name];
     const value = given !== undefined ? given : parameter.default;
     if (given === undefined && !parameter.literal) {
       continue;
@@ -123,6 +127,25 @@ export function initialData(info: NotebookInfo, spec?: JobSpec): IFormData {
     });
   }
   return data;
+}
+
+/**
+ * A run's parameters as values for the form: MLflow keeps them as the texts that Python makes of
+ * them. What can't be read back stays at the notebook's default.
+ */
+export function valuesOfRun(
+  info: NotebookInfo,
+  params: Readonly<Record<string, string>>
+): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const { name, type } of info.parameters) {
+    const text = params[name];
+    const value = text === undefined ? undefined : ofPython(text, type);
+    if (value !== undefined) {
+      found[name] = value;
+    }
+  }
+  return found;
 }
 
 /** The specification that the form stands for, or every problem of what was typed. */
@@ -316,6 +339,26 @@ function plain(schema: RJSFSchema, root: RJSFSchema): RJSFSchema {
 
 function without(schema: RJSFSchema, ...keys: string[]): RJSFSchema {
   return Object.fromEntries(Object.entries(schema).filter(([key]) => !keys.includes(key)));
+}
+
+function ofPython(text: string, type: ParameterInfo['type']): unknown {
+  switch (type) {
+    case 'str':
+      return text;
+    case 'bool':
+      return { True: true, False: false }[text];
+    case 'int':
+    case 'float': {
+      const number = Number(text);
+      return text.trim() === '' || !Number.isFinite(number) ? undefined : number;
+    }
+    default:
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        return undefined; // Python's notation isn't JSON's
+      }
+  }
 }
 
 function isText(parameter: ParameterInfo): boolean {

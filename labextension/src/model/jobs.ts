@@ -1,4 +1,3 @@
-import { Throttler } from '@lumino/polling';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
@@ -6,8 +5,10 @@ import { Signal } from '@lumino/signaling';
 import type { MlopsClient } from '../api/client';
 import { MlopsError } from '../api/client';
 import type { MlopsStream } from '../api/stream';
-import type { IStoreEvent, Job, State } from '../api/types';
+import type { IStoreEvent, Job, JobList, State } from '../api/types';
 import { isTerminal } from '../api/types';
+import { JobNews } from './jobNews';
+import { Renewal } from './renewal';
 
 const PAGE = 100;
 /** The server's own limit. */
@@ -27,9 +28,7 @@ export class JobsModel implements IDisposable {
     readonly client: MlopsClient,
     readonly stream: MlopsStream
   ) {
-    // At the end of the delay, which the next change doesn't put off.
-    const edge = 'trailing';
-    this._recount = new Throttler(() => this._count(), { limit: COUNT_DELAY_MS, edge });
+    this._recount = new Renewal(() => this._count(), COUNT_DELAY_MS);
     stream.connectedChanged.connect(this._onConnected, this);
   }
 
@@ -107,17 +106,31 @@ export class JobsModel implements IDisposable {
       this.client.jobs({ states: ['queued', 'starting', 'running'], limit: LARGEST_PAGE })
     ]);
     await this._load(answer, ([list, running]) => {
-      this._jobs = new Map(list.jobs.map(job => [job.id, job]));
-      [...list.jobs, ...running.jobs].forEach(job => this._jobChanged.emit(job));
+      const news = this._news.since(list.version);
+      const current = list.jobs.filter(job => !news.has(job.id));
+      this._jobs = new Map(current.map(job => [job.id, job]));
+      [...current, ...running.jobs]
+        .filter(job => !news.has(job.id))
+        .forEach(job => this._jobChanged.emit(job));
       const active = new Set(running.jobs.map(job => job.id));
+      for (const [id, job] of news) {
+        // What became of it has been told when it was heard of.
+        active.delete(id);
+        if (job && !isTerminal(job.state)) {
+          active.add(id);
+        }
+        if (job && this._matches(job)) {
+          this._jobs.set(id, job);
+        }
+      }
       for (const id of this._active) {
-        if (!active.has(id)) {
+        if (!active.has(id) && !news.has(id)) {
           void this._announce(id);
         }
       }
       this._active = active;
       this._next = list.next ?? null;
-      this._counts = list.counts;
+      this._takeCounts(list);
       this._seq = list.version;
       this._follow();
     });
@@ -129,7 +142,8 @@ export class JobsModel implements IDisposable {
     }
     const page = { ...this._filter, limit: PAGE, cursor: this._next };
     await this._load(this.client.jobs(page), list => {
-      for (const job of list.jobs) {
+      const news = this._news.since(list.version);
+      for (const job of list.jobs.filter(one => !news.has(one.id))) {
         const known = this._jobs.get(job.id);
         if (!known || known.version <= job.version) {
           this._jobs.set(job.id, job);
@@ -145,6 +159,7 @@ export class JobsModel implements IDisposable {
     if (known && known.version > job.version) {
       return;
     }
+    this._news.changed(job);
     this._jobChanged.emit(job);
     if (isTerminal(job.state)) {
       if (this._active.delete(job.id)) {
@@ -176,6 +191,7 @@ export class JobsModel implements IDisposable {
     const generation = this._generation;
     const current = () => generation === this._generation && !this._isDisposed;
     this._loading = true;
+    this._news.begin();
     this._changed.emit();
     try {
       const taken = await answer;
@@ -188,6 +204,7 @@ export class JobsModel implements IDisposable {
         this._error = asMlopsError(error);
       }
     } finally {
+      this._news.end();
       if (current()) {
         this._loading = false;
         this._sort();
@@ -218,18 +235,20 @@ export class JobsModel implements IDisposable {
       const before = this._jobs.get(event.job.id)?.state;
       this.accept(event.job);
       if (before !== event.job.state) {
-        void this._recount.invoke();
+        this._recount.ask();
       }
     } else if (event.type === 'job_deleted' && event.job_id) {
+      this._news.deleted(event.job_id, event.seq ?? this._seq);
       this._jobs.delete(event.job_id);
       this._active.delete(event.job_id);
       this._sort();
-      void this._recount.invoke();
+      this._recount.ask();
     }
   }
 
   private _onConnected(_: MlopsStream, connected: boolean): void {
-    // Deletions and ends may have happened while nobody listened.
+    // Deletions and ends may have happened while nobody listened; it may be another store by now.
+    this._countsOf = 0;
     if (connected && this._started && this._seq > 0) {
       void this.refresh();
     } else {
@@ -253,13 +272,28 @@ export class JobsModel implements IDisposable {
   }
 
   private async _count(): Promise<void> {
+    const generation = this._generation;
     try {
       const list = await this.client.jobs({ ...this._filter, limit: 1 });
-      this._counts = list.counts;
-      this._changed.emit();
+      // A list that has been asked for since brings its own.
+      if (generation === this._generation && !this._isDisposed) {
+        this._takeCounts(list);
+        this._changed.emit();
+      }
     } catch (error) {
-      this._error = asMlopsError(error);
-      this._changed.emit();
+      if (generation === this._generation && !this._isDisposed) {
+        this._error = asMlopsError(error);
+        this._changed.emit();
+      }
+    }
+  }
+
+  /** Counts, unless newer ones have come before them. */
+  private _takeCounts({ counts, version }: JobList): void {
+    if (version >= this._countsOf || this._countsFor !== this._filter) {
+      this._counts = counts;
+      this._countsOf = version;
+      this._countsFor = this._filter;
     }
   }
 
@@ -282,6 +316,9 @@ export class JobsModel implements IDisposable {
   private _sorted: readonly Job[] = [];
   private _active = new Set<string>();
   private _counts: Partial<Record<State, number>> = {};
+  /** The version of the store that they are of, and what was filtered for. */
+  private _countsOf = 0;
+  private _countsFor: IJobFilter | null = null;
   private _filter: IJobFilter = { states: [], name: '' };
   private _next: string | null = null;
   private _seq = 0;
@@ -290,7 +327,8 @@ export class JobsModel implements IDisposable {
   private _loading = false;
   private _error: MlopsError | null = null;
   private _subscription: IDisposable | null = null;
-  private _recount: Throttler;
+  private readonly _recount: Renewal;
+  private readonly _news = new JobNews();
   private _isDisposed = false;
   private _changed = new Signal<this, void>(this);
   private _jobChanged = new Signal<this, Job>(this);

@@ -1,15 +1,10 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ILayoutRestorer } from '@jupyterlab/application';
-import { MainAreaWidget, IFrame, WidgetTracker } from '@jupyterlab/apputils';
-import { IEditorServices } from '@jupyterlab/codeeditor';
-import { NotebookPanel } from '@jupyterlab/notebook';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { IFrame, MainAreaWidget } from '@jupyterlab/apputils';
 
 import { jobsIcon } from '../icons';
 import { ID_ARGS, jobIdOf } from '../jobId';
 import { dressMlflow } from '../mlflowPages';
-import { CommandIDs, IJobs } from '../tokens';
+import { CommandIDs, IJobs, INotebookLook, IPlaces } from '../tokens';
 import type { JobDocument } from '../widgets/jobDocument';
 
 /** The document of one job, and MLflow's own UI. */
@@ -18,27 +13,21 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
   description:
     'Shows one job: the executed notebook as it grows, log, parameters, details.',
   autoStart: true,
-  requires: [IJobs, IRenderMimeRegistry, IEditorServices, NotebookPanel.IContentFactory],
-  optional: [ILayoutRestorer, ITranslator],
+  requires: [IJobs, IPlaces, INotebookLook],
   activate: (
     app: JupyterFrontEnd,
     jobs: IJobs,
-    rendermime: IRenderMimeRegistry,
-    editor: IEditorServices,
-    contentFactory: NotebookPanel.IContentFactory,
-    restorer: ILayoutRestorer | null,
-    translator: ITranslator | null
+    places: IPlaces,
+    look: INotebookLook
   ): void => {
-    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const { trans } = places;
     const { commands, shell } = app;
-    const tracker = new WidgetTracker<JobDocument>({ namespace: 'jupyter-mlops-job' });
-    if (restorer) {
-      void restorer.restore(tracker, {
-        command: CommandIDs.openJob,
-        args: widget => ({ id: widget.content.id.replace('jupyter-mlops-content-', '') }),
-        name: widget => widget.id
-      });
-    }
+    const documents = places.documents<JobDocument>({
+      namespace: 'jupyter-mlops-job',
+      type: 'Job',
+      command: CommandIDs.openJob,
+      args: ({ content }) => ({ id: content.id.replace('jupyter-mlops-content-', '') })
+    });
 
     commands.addCommand(CommandIDs.openJob, {
       label: trans.__('Open Job'),
@@ -49,16 +38,13 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
         if (!id) {
           return;
         }
-        let widget = tracker.find(w => w.id === `jupyter-mlops-job-${id}`);
-        if (!widget) {
+        const isSame = (one: JobDocument) => one.id === `jupyter-mlops-job-${id}`;
+        await documents.open(isSame, async () => {
           const { JobDocument } = await import('../widgets/jobDocument');
-          // eslint-disable-next-line jupyter/require-disposable-ownership -- the shell owns it
-          widget = new JobDocument({
+          return new JobDocument({
+            ...look.options(),
             id,
             model: jobs.model,
-            rendermime: rendermime.clone(),
-            contentFactory,
-            mimeTypeService: editor.mimeTypeService,
             actions: job => ({
               cancel: () => void commands.execute(CommandIDs.cancelJob, { id: job.id }),
               rerun: () => void commands.execute(CommandIDs.rerunJob, { id: job.id }),
@@ -77,10 +63,7 @@ export const documentPlugin: JupyterFrontEndPlugin<void> = {
             }),
             trans
           });
-          await tracker.add(widget);
-          shell.add(widget, 'main', { type: 'Job' });
-        }
-        shell.activateById(widget.id);
+        });
       }
     });
 

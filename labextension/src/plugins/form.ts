@@ -1,29 +1,26 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { runAsJobIcon } from '../icons';
 import { ID_ARGS, jobIdOf } from '../jobId';
-import { CommandIDs, IJobs } from '../tokens';
+import { CommandIDs, IJobs, IPlaces } from '../tokens';
 
 /** "Run as Job…" from the toolbar, the palette, the file browser and the Run menu. */
 export const formPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:form',
   description: 'Runs a notebook as a job.',
   autoStart: true,
-  requires: [IJobs],
-  optional: [INotebookTracker, IDefaultFileBrowser, ICommandPalette, ITranslator],
+  requires: [IJobs, IPlaces],
+  optional: [INotebookTracker, IDefaultFileBrowser],
   activate: (
     app: JupyterFrontEnd,
     jobs: IJobs,
+    places: IPlaces,
     notebooks: INotebookTracker | null,
-    browser: IDefaultFileBrowser | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
+    browser: IDefaultFileBrowser | null
   ): void => {
-    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const { trans } = places;
     const { commands } = app;
     const { client } = jobs.model;
 
@@ -48,6 +45,10 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
               type: 'string',
               description: 'The notebook; the open one when left out'
             },
+            parameters: {
+              type: 'object',
+              description: "A run's parameters, as texts: what the form starts with"
+            },
             browser: { type: 'boolean', description: "Take the file browser's selection" },
             toolbar: { type: 'boolean', description: 'Show the icon only' }
           }
@@ -71,9 +72,10 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
           // What runs is what the person sees.
           await open.context.save();
         }
-        const [{ reporting }, { askForJob }] = await Promise.all([
+        const [{ reporting }, { askForJob }, { valuesOfRun }] = await Promise.all([
           import('../commands'),
-          import('../widgets/formDialog')
+          import('../widgets/formDialog'),
+          import('../form/schema')
         ]);
         const [info, jobSpec] =
           (await reporting(
@@ -87,6 +89,7 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
           jobSpec,
           // Sent back as the person's own path: the server resolves it below its root.
           info: { ...info, notebook: localPath(path) },
+          values: valuesOfRun(info, (args.parameters ?? {}) as Record<string, string>),
           trans
         });
         if (job) {
@@ -130,7 +133,7 @@ export const formPlugin: JupyterFrontEndPlugin<void> = {
     });
 
     for (const command of [CommandIDs.runNotebook, CommandIDs.openMlflow]) {
-      palette?.addItem({ command, category: trans.__('Jobs') });
+      places.addToPalette(command, trans.__('Jobs'));
     }
   }
 };

@@ -1,6 +1,5 @@
 /* eslint-disable jupyter/prefer-lazy-imports -- activation needs these at once */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { MlopsClient } from '../api/client';
 import { MlopsStream } from '../api/stream';
@@ -8,7 +7,7 @@ import { addJobCommands } from '../commands';
 import { Announcements } from '../model/announcements';
 import { Deletion } from '../model/deletion';
 import { JobsModel } from '../model/jobs';
-import { CommandIDs, IJobs } from '../tokens';
+import { CommandIDs, IJobs, IPlaces } from '../tokens';
 
 /** The live jobs, the commands on them, and a toast when one ends. */
 export const modelPlugin: JupyterFrontEndPlugin<IJobs> = {
@@ -16,9 +15,9 @@ export const modelPlugin: JupyterFrontEndPlugin<IJobs> = {
   description: 'Keeps the jobs of the daemon live in JupyterLab.',
   autoStart: true,
   provides: IJobs,
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, translator: ITranslator | null): IJobs => {
-    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+  requires: [IPlaces],
+  activate: (app: JupyterFrontEnd, places: IPlaces): IJobs => {
+    const { trans } = places;
     const { serverSettings } = app.serviceManager;
     const client = new MlopsClient(serverSettings);
     const stream = new MlopsStream(serverSettings);

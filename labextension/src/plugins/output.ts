@@ -1,9 +1,8 @@
 /* eslint-disable jupyter/prefer-lazy-imports -- activation needs these at once */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { CommandIDs, IJobs } from '../tokens';
+import { CommandIDs, IJobs, IPlaces } from '../tokens';
 import { JOB_MIME_TYPE, JobOutput } from '../widgets/jobOutput';
 
 /** Before ipywidgets' renderer, which needs a living kernel. */
@@ -14,15 +13,14 @@ export const outputPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:output',
   description: 'Shows the job that a cell started, live, in its output.',
   autoStart: true,
-  requires: [IJobs, IRenderMimeRegistry],
-  optional: [ITranslator],
+  requires: [IJobs, IPlaces, IRenderMimeRegistry],
   activate: (
     app: JupyterFrontEnd,
     jobs: IJobs,
-    rendermime: IRenderMimeRegistry,
-    translator: ITranslator | null
+    places: IPlaces,
+    rendermime: IRenderMimeRegistry
   ): void => {
-    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const { trans } = places;
     const execute = (command: string) => (id: string) => {
       void app.commands.execute(command, { id });
     };

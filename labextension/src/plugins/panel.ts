@@ -1,14 +1,11 @@
 /* eslint-disable jupyter/prefer-lazy-imports -- activation needs these at once */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ILayoutRestorer } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
 import { cancelJobs } from '../commands';
 import { jobsIcon } from '../icons';
-import { CommandIDs, IJobs } from '../tokens';
+import { CommandIDs, IJobs, IPlaces } from '../tokens';
 import { JobsPanelWidget } from '../widgets/panel';
 
 /** The Jobs side panel. */
@@ -16,18 +13,16 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:panel',
   description: 'Shows the jobs in a side panel.',
   autoStart: true,
-  requires: [IJobs],
-  optional: [INotebookTracker, ILayoutRestorer, ICommandPalette, ITranslator],
+  requires: [IJobs, IPlaces],
+  optional: [INotebookTracker],
   activate: (
     app: JupyterFrontEnd,
     jobs: IJobs,
-    notebooks: INotebookTracker | null,
-    restorer: ILayoutRestorer | null,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
+    places: IPlaces,
+    notebooks: INotebookTracker | null
   ): void => {
-    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
-    const { commands, shell } = app;
+    const { trans } = places;
+    const { commands } = app;
     const panel = new JobsPanelWidget({
       model: jobs.model,
       hidden: () => jobs.deletion.hidden,
@@ -45,14 +40,13 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       currentChanged: notebooks?.currentChanged ?? new Signal(app),
       trans
     });
-    shell.add(panel, 'left', { rank: 510, type: 'Jobs' });
-    restorer?.add(panel, 'jupyter-mlops-jobs');
-    commands.addCommand(CommandIDs.showJobs, {
+    places.addPanel(panel, {
+      command: CommandIDs.showJobs,
       label: trans.__('Show Jobs'),
       icon: jobsIcon,
-      describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => shell.activateById(panel.id)
+      category: trans.__('Jobs'),
+      type: 'Jobs',
+      rank: 510
     });
-    palette?.addItem({ command: CommandIDs.showJobs, category: trans.__('Jobs') });
   }
 };

@@ -1,13 +1,12 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { jobsIcon } from '../icons';
 import type { JobsModel } from '../model/jobs';
-import { CommandIDs, IJobs } from '../tokens';
+import { CommandIDs, IJobs, IPlaces } from '../tokens';
 
 class JobsStatus extends ReactWidget {
   constructor(
@@ -51,15 +50,14 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:status',
   description: 'Shows the number of queued and running jobs in the status bar.',
   autoStart: true,
-  requires: [IJobs, IStatusBar],
-  optional: [ITranslator],
+  requires: [IJobs, IPlaces, IStatusBar],
   activate: (
     app: JupyterFrontEnd,
     jobs: IJobs,
-    statusBar: IStatusBar,
-    translator: ITranslator | null
+    places: IPlaces,
+    statusBar: IStatusBar
   ): void => {
-    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const { trans } = places;
     const item = new JobsStatus(
       jobs.model,
       () => void app.commands.execute(CommandIDs.showJobs),

@@ -1,11 +1,10 @@
 import type { ICodeCellModel } from '@jupyterlab/cells';
-import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
 import { StaticNotebook } from '@jupyterlab/notebook';
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { PanelLayout, Widget } from '@lumino/widgets';
 
 import type { ExecutionModel } from '../model/execution';
+import type { INotebookViewOptions } from './notebookView';
 
 /** Pixels from the end within which the view follows the running cell. */
 const FOLLOW_DISTANCE = 80;
@@ -127,11 +126,8 @@ export class ExecutedNotebook extends Widget {
 }
 
 export namespace ExecutedNotebook {
-  export interface IOptions {
+  export interface IOptions extends INotebookViewOptions {
     model: ExecutionModel;
-    rendermime: IRenderMimeRegistry;
-    contentFactory: StaticNotebook.IContentFactory;
-    mimeTypeService: IEditorMimeTypeService;
     trans: TranslationBundle;
   }
 }

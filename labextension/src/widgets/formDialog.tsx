@@ -28,7 +28,7 @@ class FormBody extends ReactWidget {
       trans,
       !!rerunOf
     ));
-    this._data = initialData(info, rerunOf?.spec);
+    this._data = initialData(info, rerunOf?.spec, _options.values);
     this._problems = info.problems as unknown as IProblem[];
     this.addClass('jp-mlops-formBody');
   }
@@ -205,6 +205,8 @@ export namespace JobFormDialog {
     info: NotebookInfo;
     /** The job that is run again with changes. */
     rerunOf?: Job;
+    /** Parameters that it starts with instead of the notebook's defaults. */
+    values?: Readonly<Record<string, unknown>>;
     trans: TranslationBundle;
   }
 }

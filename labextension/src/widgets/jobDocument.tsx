@@ -1,7 +1,4 @@
 import { MainAreaWidget } from '@jupyterlab/apputils';
-import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
-import type { StaticNotebook } from '@jupyterlab/notebook';
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
@@ -20,6 +17,7 @@ import { ExecutionModel } from '../model/execution';
 import type { JobsModel } from '../model/jobs';
 import { ExecutedNotebook } from './executed';
 import { JobLog } from './log';
+import type { INotebookViewOptions } from './notebookView';
 
 /** One job in the main area. */
 export class JobDocument extends MainAreaWidget<JobContent> {
@@ -230,12 +228,9 @@ export class JobContent extends Panel {
 }
 
 export namespace JobContent {
-  export interface IOptions {
+  export interface IOptions extends INotebookViewOptions {
     id: string;
     model: JobsModel;
-    rendermime: IRenderMimeRegistry;
-    contentFactory: StaticNotebook.IContentFactory;
-    mimeTypeService: IEditorMimeTypeService;
     actions: (job: Job) => IHeaderActions;
     trans: TranslationBundle;
   }

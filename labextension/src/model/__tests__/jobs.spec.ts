@@ -26,6 +26,8 @@ class FakeServer {
   connected = true;
   connectedChanged = new Signal<this, boolean>(this);
   failure: MlopsError | null = null;
+  /** Answers are made when asked for, and come when this is over. */
+  delay: Promise<void> = Promise.resolve();
 
   client = {
     jobs: (query: IJobQuery): Promise<JobList> => {
@@ -36,12 +38,10 @@ class FakeServer {
       const jobs = this.jobsNow.filter(
         j => !query.states?.length || query.states.includes(j.state)
       );
-      return Promise.resolve({
-        jobs,
-        next: null,
-        counts: {},
-        version: this.seq
-      } as JobList);
+      const counts: Record<string, number> = {};
+      this.jobsNow.forEach(j => (counts[j.state] = (counts[j.state] ?? 0) + 1));
+      const list = { jobs, next: null, counts, version: this.seq } as JobList;
+      return this.delay.then(() => list);
     },
     job: (id: string): Promise<Job> => {
       const found = this.jobsNow.find(j => j.id === id);
@@ -134,5 +134,75 @@ describe('JobsModel', () => {
     expect(model.error?.hint).toBe('Wait.');
     expect(model.jobs).toHaveLength(2);
     expect(model.loading).toBe(false);
+  });
+
+  /** A job is now in another state: the server knows it, and tells it. */
+  function becomes(changed: Job): void {
+    server.seq++;
+    const now = { ...changed, version: server.seq };
+    server.jobsNow = [...server.jobsNow.filter(j => j.id !== now.id), now];
+    server.subscription?.next({ seq: server.seq, type: 'job', job: now });
+  }
+
+  /** From now on answers wait, until what this returns is called. */
+  function hold(): () => void {
+    let release: () => void = () => undefined;
+    server.delay = new Promise(resolve => (release = resolve));
+    return () => {
+      server.delay = Promise.resolve();
+      release();
+    };
+  }
+
+  it('counts again what changes while counts are on their way', async () => {
+    jest.useFakeTimers();
+    try {
+      const release = hold();
+      becomes(job('a', { state: 'cancelled' }));
+      // The counts have been asked for: with one that is cancelled.
+      await jest.advanceTimersByTimeAsync(1000);
+      becomes(job('b', { state: 'cancelled' }));
+      release();
+      await jest.advanceTimersByTimeAsync(1000);
+      expect(model.counts).toEqual({ cancelled: 2 });
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('keeps what it heard while an older list was on its way', async () => {
+    const ended: string[] = [];
+    model.ended.connect((_, j) => ended.push(j.id));
+    const release = hold();
+    const refreshed = model.refresh();
+    becomes(job('a', { state: 'cancelled' }));
+    becomes(job('c'));
+    server.subscription?.next({ seq: 20, type: 'job_deleted', job_id: 'b' });
+    release();
+    await refreshed;
+    await settle();
+    expect(model.jobs.map(j => [j.id, j.state])).toEqual([
+      ['c', 'running'],
+      ['a', 'cancelled']
+    ]);
+    expect(model.active).toBe(1);
+    expect(ended).toEqual(['a']);
+  });
+
+  it('takes no counts of another filter, nor older ones after newer', async () => {
+    jest.useFakeTimers();
+    try {
+      const release = hold();
+      becomes(job('a', { state: 'cancelled' }));
+      await jest.advanceTimersByTimeAsync(1000);
+      server.delay = Promise.resolve();
+      server.jobsNow = [];
+      await model.setFilter({ name: 'nothing' });
+      release();
+      await jest.advanceTimersByTimeAsync(1000);
+      expect(model.counts).toEqual({});
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });
