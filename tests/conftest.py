@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops import paths
 from jupyter_mlops.client import Client
 from jupyter_mlops.errors import DaemonUnreachable
 
 #: Everything that would let a test touch, or be touched by, the person's own installation.
-_FOREIGN = ("MLFLOW_", "MLOPS_", "JUPYTER_MLOPS_", "JPY_", "KERNEL_")
+_FOREIGN = ("MLFLOW_", "_MLFLOW_", "MLOPS_", "JUPYTER_MLOPS_", "JPY_", "KERNEL_")
 
 
 @pytest.fixture
@@ -33,6 +35,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("JUPYTER_MLOPS_DATA_DIR", str(directory))
     yield directory
     end_processes(directory)
+
+
+@pytest.fixture(scope="session")
+def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded store as MLflow makes it; made once for all workers, since it takes seconds."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    made = root / "prepared-mlflow"
+    with (root / "prepared-mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "store.json").exists():
+            subprocess.run(
+                [sys.executable, "-m", "jupyter_mlops.tracking.create_store", str(made)],
+                check=True,
+                capture_output=True,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                timeout=300,
+            )
+    return made
+
+
+@pytest.fixture
+def mlflow_home(home: Path, prepared_store: Path) -> Path:
+    """The test's home with an embedded store in it that need not be made any more."""
+    paths.private_dir(paths.data_dir())
+    shutil.copytree(prepared_store, paths.mlflow_dir())
+    return home
 
 
 @pytest.fixture

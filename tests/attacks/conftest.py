@@ -127,4 +127,6 @@ def site(running_site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
 @pytest.fixture(scope="session")
 def done_job(running_site: Site) -> dict[str, Any]:
     """A job that has ended well."""
+    # Made before `site` is, and so perhaps right after a test that had something denied.
+    running_site.jupyter.deny()
     return running_site.ended(running_site.submit({"notebook": "work.ipynb"})["id"])

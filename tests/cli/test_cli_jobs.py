@@ -50,7 +50,9 @@ def test_many_jobs_are_paged(cli: Run, script: Script) -> None:
         script.add(f"{number:012x}", "succeeded", created_at=1e9 + number)
     document = json.loads(cli("jobs", "--limit", "401", "--json").stdout)
     assert len(document["jobs"]) == len({job["id"] for job in document["jobs"]}) == 401
-    assert json.loads(cli("jobs", "--limit", "0", "--json").stdout)["jobs"] == []
+    none = cli("jobs", "--limit", "0")
+    assert (none.returncode, none.stdout) == (2, "")
+    assert "--limit: has to be 1 at least" in none.stderr
 
 
 def test_no_jobs_yet(cli: Run, script: Script) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -87,7 +88,8 @@ def tracking() -> Iterator[Any]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.server.asked.append((self.path, self.headers.get("Authorization")))
-            self.send_response(self.server.status)
+            healthy = self.server.refuses and self.path.endswith("/health")
+            self.send_response(200 if healthy else self.server.status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -95,7 +97,7 @@ def tracking() -> Iterator[Any]:
             """Nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.status, server.asked = 200, []
+        server.status, server.asked, server.refuses = 200, [], False
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
@@ -114,6 +116,21 @@ def test_the_tracking_server(tracking: Any, monkeypatch: Patch) -> None:
     tracking.status = 502
     broken(service.mlflow(), "warning", "(502)", "MLFLOW_TRACKING_URI")
     assert "hunter2" not in repr(service.mlflow())
+
+
+@pytest.mark.slow
+def test_a_tracking_server_that_refuses(daemon_process: Any, tracking: Any) -> None:
+    """It answers, but not to these credentials: what the daemon was told is said here."""
+    tracking.status, tracking.refuses = 401, True
+    uri = f"http://127.0.0.1:{tracking.server_port}"
+    daemon_process.start(MLFLOW_TRACKING_URI=uri, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+    client = Client(start=False)
+    client.start_run({"id": "ab" * 16, "experiment": "e", "name": "n"})
+    deadline = time.monotonic() + 100
+    while not client.status()["tracking"]["runs"]["detail"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    broken(service.mlflow(), "warning", "refuses the credentials", "daemon restart")
 
 
 def test_f44_a_tracking_server_that_is_away(monkeypatch: Patch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ def test_the_document_in_the_repository_is_the_api() -> None:
     """docs/openapi.json is written by `python -m jupyter_mlops.daemon.openapi`."""
     kept = (REPOSITORY / "docs" / "openapi.json").read_text("utf-8")
     assert kept == openapi_text(), "run: python -m jupyter_mlops.daemon.openapi"
+
+
+def test_the_document_is_whole() -> None:
+    """What a part of it refers to is in it: types are generated from it."""
+    document = json.loads(openapi_text())
+    wanted = set(re.findall(r'"#/components/schemas/([^"]+)"', openapi_text()))
+    assert wanted - {"Problem"}
+    assert wanted <= set(document["components"]["schemas"])
 
 
 def test_submit_show_list(served, make_notebook) -> None:

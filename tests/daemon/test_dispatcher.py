@@ -101,6 +101,31 @@ def test_capacity_is_kept_and_the_queue_is_fair(on_stage) -> None:
     on_stage(story)
 
 
+def test_what_an_attempt_held_is_free_once_it_is_released(on_stage) -> None:
+    """The next begins while the first one's runner writes results; the first is running still."""
+
+    async def story(stage: Stage) -> None:
+        first = await stage.submit(resources={"cpus": 2})
+        second = await stage.submit(resources={"cpus": 2})
+        runner = await stage.runner(0)
+        runner.prepared()
+        stage.ring(runner)
+        await stage.until(first.id, "running")
+        assert len(stage.troupe.runners) == 1
+        runner.write("released")
+        stage.ring(runner)
+        following = await stage.runner(1)
+        assert following.order is not None
+        assert following.order.job_id == second.id
+        assert (await stage.dispatcher.get(first.id)).state == "running"
+        runner.finish()
+        stage.ring(runner)
+        await stage.until(first.id, "succeeded")
+        assert stage.dispatcher.use().cpus == 2
+
+    on_stage(story)
+
+
 def test_a_job_that_waits_for_gpus_lets_others_use_the_cpus(on_stage) -> None:
     """What it waits for is set aside; what it doesn't need is not."""
 

@@ -77,7 +77,7 @@ def test_f08_ticks_that_piled_up_count_once(
         with ThreadPoolExecutor(1) as threads:
             watching = watcher.Watcher(
                 tmp_path, runner, Digest(), Feed(), threads,
-                prepared=lambda _: None, progressed=lambda: None,
+                prepared=lambda _: None, released=lambda: None, progressed=lambda: None,
             )  # fmt: skip
             task = asyncio.create_task(watching.watch())
             for _ in range(500):

@@ -19,7 +19,7 @@ def test_every_address_of_the_api() -> None:
     documented = {
         (method, re.sub(r"\{\w+\}", "{}", path), frozenset(re.findall(r"(\w+)=", query or "")))
         for method, path, query in re.findall(
-            r"\b(GET|POST|DELETE) (/[\w{}./-]+)(\?[\w=&]+)?", table
+            r"\b(GET|POST|PATCH|DELETE) (/[\w{}./-]+)(\?[\w=&]+)?", table
         )
     }
     wanted = set()

@@ -10,7 +10,7 @@ from mlops_documents import first_column, heading, option_row, option_rows, sect
 
 from jupyter_mlops.cli import errors as cli_errors
 from jupyter_mlops.cli import help as cli_help
-from jupyter_mlops.cli import run
+from jupyter_mlops.cli import reproduce, run
 from jupyter_mlops.cli.options import COMMON, Verb
 from jupyter_mlops.cli.verbs import VERBS
 from jupyter_mlops.errors import MlopsError
@@ -44,6 +44,7 @@ def tree(kind: type[MlopsError]) -> set[int]:
 def test_exit_codes() -> None:
     """Those of errors, states and Ctrl-C, in the documentation and in the help."""
     codes = tree(MlopsError) | set(run.EXIT_OF_STATE.values())
+    codes |= set(reproduce.EXIT_OF_OUTCOME.values())
     codes |= {run.EXIT_DETACHED, cli_errors.EXIT_UNEXPECTED}
     assert {
         int(code) for code in re.findall(r"^\| (\d+) \|", SECTIONS["Exit codes"], re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 
@@ -54,3 +55,18 @@ def test_examples_are_understood() -> None:
         verbs = CELL_VERBS if mark == "%%" else LINE_VERBS
         verb, words = find_verb(shlex.split(rest), verbs)
         parse(verb, words)
+
+
+def test_every_function_is_documented() -> None:
+    """With its arguments; what `import jupyter_mlops` offers, and nothing else."""
+    import jupyter_mlops
+
+    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \|", text_of("logging.md"), flags=re.MULTILINE)
+    assert {name for name, _ in rows} == set(jupyter_mlops.__all__) - {"__version__"}
+    for name, arguments in rows:
+        wanted = inspect.signature(getattr(jupyter_mlops, name)).parameters.values()
+        named = [one.name for one in wanted if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        given = [word.partition("=")[0].strip("{…} ") for word in arguments.split(", ")]
+        # A mapping that may stand first is written as one.
+        given = [word for word in given if word and not word.startswith("**")]
+        assert given == [word for word in named if word != "values"], name

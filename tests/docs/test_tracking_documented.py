@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 
-from mlops_documents import first_column, sections, sources, text_of
+from mlops_documents import ROOT, first_column, sections, sources, text_of
 
-from jupyter_mlops.tracking import environment, remote, run_record, tracking_server
+from jupyter_mlops.facts import reading, seeds
+from jupyter_mlops.facts.environment import RECORDED
+from jupyter_mlops.jobs import working_tree
+from jupyter_mlops.jobs.bundle import NOTEBOOK
+from jupyter_mlops.jobs.runner import attempt, system_metrics
+from jupyter_mlops.tracking import environment, gathering, remote, run_record, tracking_server
 from jupyter_mlops.tracking.create_store import ARTIFACTS, DATABASE
 from jupyter_mlops.tracking.live_runs import GRACE
 
@@ -47,3 +52,21 @@ def test_places_and_times() -> None:
     assert "a minute after its end" in text
     assert remote.BEGIN_PATIENCE == 3
     assert "three seconds at most" in text
+
+
+def test_what_is_recorded_without_asking() -> None:
+    """Files, variables, lacks and the hidden switch, as the code has them."""
+    text = sections(NAME)["Recorded without asking"]
+    files = {gathering.FACTS, gathering.LOCK, gathering.DATASETS, gathering.CODE_ZIP}
+    files |= {NOTEBOOK, working_tree.DIFF}
+    package = ROOT / "converters/jupyter_mlops/converters/reproducible.py"
+    lacks = set(re.findall(r'^\s+"(\w+)",$|Lack\("(\w+)"', package.read_text(), re.MULTILINE))
+    wanted = files | {one or other for one, other in lacks}
+    assert set(first_column(text)) == wanted
+    assert [name for name in RECORDED if f"`{name}`" not in text] == []
+    assert f"`--env {attempt.NO_DATASETS}=off`" in text
+    for seeder, functions in seeds.SEEDERS.items():
+        assert [name for name in functions if f"`{seeder}.{name}`" not in text] == []
+    assert f"begin after {system_metrics.FIRST:.0f} seconds" in text
+    assert f"at most {working_tree.DIFF_MOST // 2**20} MB" in text
+    assert f"more than {reading.MOST:,} files" in text

@@ -19,7 +19,7 @@ STRANGERS = {
     r"canceled|cancell?ation of": "cancelled",
     r"\babort(ed|s)?\b": "cancelled",
     r"\btasks?\b": "job",
-    r"re-run|rerunn?ed": "rerun",
+    r"\bre-run|rerunn?ed": "rerun",
 }
 
 

@@ -134,7 +134,7 @@ def test_a_daemon_without_descriptors_takes_no_job_for_dead(daemon_process, make
     runner = runner_of(job_id)["pid"]
     daemon.kill()
     # The next daemon (whoever starts it) hasn't started the runner: it is no child of its own.
-    run_with(daemon, "import jupyter_mlops.jobs.watcher as w; w.PATIENCE = 3", prefix=few)
+    run_with(daemon, "import jupyter_mlops.jobs.watcher as w; w.PATIENCE = 6", prefix=few)
     wait(lambda: "goes on" in daemon.said())
     crowd = []
     try:
@@ -143,7 +143,7 @@ def test_a_daemon_without_descriptors_takes_no_job_for_dead(daemon_process, make
             crowd[-1].setblocking(False)
             crowd[-1].connect(str(paths.daemon_socket()))
         wait(lambda: "Too many open files" in daemon.said())
-        time.sleep(6)
+        time.sleep(9)
     finally:
         for one in crowd:
             one.close()

@@ -94,10 +94,11 @@ class Kernel:
         watch: Callable[[Cell], None] | None = None,
         patience: float = 90.0,
         into: Cell | None = None,
+        cell_id: str | None = None,
     ) -> Cell:
         """Execute a cell; `watch` sees it after every message."""
         cell = into or Cell()
-        asked = self.client.execute(source)
+        asked = self._asked(source, cell_id)
         deadline = time.monotonic() + patience
         while True:
             message = self.client.get_iopub_msg(timeout=max(0.1, deadline - time.monotonic()))
@@ -114,6 +115,17 @@ class Kernel:
             if reply["parent_header"].get("msg_id") == asked:
                 cell.status = reply["content"]["status"]
                 return cell
+
+    def _asked(self, source: str, cell_id: str | None) -> str:
+        """As JupyterLab asks, which says which cell it is."""
+        content = {
+            "code": source, "silent": False, "store_history": True, "user_expressions": {},
+            "allow_stdin": False, "stop_on_error": True,
+        }  # fmt: skip
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def later(self, cell: Cell, done: Callable[[Cell], bool], patience: float = 60.0) -> None:
         """Apply what comes after a cell has ended until `done`."""
@@ -149,11 +161,11 @@ def start_kernel(shared_home: Path, notebooks: Path) -> Iterator[Callable[..., K
     """Start kernels; the magics are loaded in them."""
     running: list[Kernel] = []
 
-    def start(*, load: bool = True, **environment: str) -> Kernel:
+    def start(*, load: bool = True, directory: Path = notebooks, **environment: str) -> Kernel:
         env = dict(os.environ)
-        env["JPY_SESSION_NAME"] = str(notebooks / "book.ipynb")
+        env["JPY_SESSION_NAME"] = str(directory / "book.ipynb")
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-        running.append(Kernel(notebooks, env | environment))
+        running.append(Kernel(directory, env | environment))
         if load:
             assert running[-1].run("%load_ext jupyter_mlops").status == "ok"
         return running[-1]

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from jupyter_mlops.client import Client
+from jupyter_mlops.magics.outputs import Outputs
+from jupyter_mlops.magics.session import Session
 
 JOB = "application/vnd.jupyter-mlops.job+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -349,3 +352,12 @@ def test_what_cant_be_done_is_told(kernel: Any, source: str, said: str) -> None:
     assert "Traceback" not in cell.error
     assert 'File "' not in cell.error
     assert len(cell.outputs) == 1
+
+
+def test_only_another_attempt_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever follows a queued job is told of its first attempt as well: nothing to say."""
+    outputs = Outputs(Session(InteractiveShell()), JOB, aside=lambda: None, again=lambda: None)
+    outputs.take({"type": "attempt", "number": 1})
+    assert capsys.readouterr().err == ""
+    outputs.take({"type": "attempt", "number": 2})
+    assert "attempt 2" in capsys.readouterr().err

@@ -73,6 +73,20 @@ def test_jobs_show_logs(kernel: Any, train: str) -> None:
     assert json.loads(kernel.run(f"%mlops show {job['id']} --json").text())["id"] == job["id"]
 
 
+def test_runs_are_looked_at(kernel: Any, train: str) -> None:
+    """The run of a job is listed, described and compared as on the command line."""
+    kernel.run("%mlops experiments")  # answered once MLflow's store is there
+    for lr in ("0.5", "0.25"):
+        assert kernel.run(f"%mlops run {train} -p lr={lr} --experiment seen").status == "ok"
+    listed = kernel.run("%mlops runs --experiment seen --columns params.lr")
+    assert "0.25" in listed.text()
+    assert "seen" in kernel.run("%mlops experiments").text()
+    run_id = newest()["tracking"]["run_id"]
+    assert "lr = 0.25" in kernel.run(f"%mlops describe {run_id[:12]}").text()
+    wrong = kernel.run("%mlops compare @last")
+    assert (wrong.status, "two runs" in str(wrong.error)) == ("error", True)
+
+
 def test_without_a_job_it_is_this_notebooks_last(kernel: Any, train: str) -> None:
     """Not another notebook's."""
     kernel.run("%%mlops run -q\nprint('ours')")

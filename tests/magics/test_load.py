@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 #: All that loading may add to what a kernel has loaded anyway.
 LOADED = {
@@ -55,3 +58,37 @@ def test_loading_costs_next_to_nothing(shared_home: object) -> None:
         assert not (found | roots) & HEAVY
         ours = {"jupyter_mlops"}
         assert roots <= ours | sys.stdlib_module_names | set(sys.builtin_module_names), roots
+
+
+LOGGING = """
+import json, sys
+before = set(sys.modules)
+import jupyter_mlops as mlops
+imported = set(sys.modules) - before
+mlops.start("budget", params={"lr": 1})
+mlops.log(loss=1)
+mlops.tag(a="b")
+mlops.table([{"a": 1}], "rows")
+mlops.dataset(sys.argv[1])
+mlops.end()
+print(json.dumps([sorted(imported), sorted(set(sys.modules) - before)]))
+"""
+
+
+@pytest.mark.slow
+def test_logging_loads_nothing_large(shared_home: Path) -> None:
+    """`import jupyter_mlops` nothing at all; what is logged only the standard library."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOGGING, __file__],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported, used = map(set, json.loads(done.stdout.splitlines()[-1]))
+    assert imported <= {"jupyter_mlops", "jupyter_mlops._version", "pkgutil"} | {
+        name for name in imported if name.partition(".")[0] in sys.stdlib_module_names
+    }
+    roots = {name.partition(".")[0] for name in used}
+    assert not (used | roots) & HEAVY
+    assert roots <= {"jupyter_mlops"} | sys.stdlib_module_names, roots
+    assert not {"asyncio", "urllib.request", "http.client"} & used

@@ -16,6 +16,27 @@ from mlops_runner import PYTHON, RunnerAttempt, code
 Make = Callable[..., RunnerAttempt]
 
 
+@pytest.mark.parametrize("cpus_only", [True, False])
+def test_what_an_attempt_holds_is_released(make_attempt: Make, cpus_only: bool):
+    """CPUs with the last cell; memory and GPUs not before the kernel has ended."""
+    attempt = make_attempt(
+        "import atexit, os, time\n"
+        "def wait():\n"
+        "    while not os.path.exists('go'):\n"
+        "        time.sleep(0.02)\n"
+        "atexit.register(wait)",
+        cpus_only=cpus_only,
+    )
+    attempt.start()
+    attempt.wait_for("released" if cpus_only else "saved")
+    assert not attempt.events_of("finished")
+    assert bool(attempt.events_of("released")) is cpus_only
+    (Path(attempt.order["cwd"]) / "go").touch()
+    attempt.wait()
+    assert len(attempt.events_of("released")) == 1
+    assert attempt.exit["state"] == "succeeded"
+
+
 def test_files_of_an_attempt(make_attempt: Make, doorbell: socket.socket):
     """Everything that ARCHITECTURE.md promises is there, and says the same."""
     attempt = make_attempt(
@@ -32,7 +53,7 @@ def test_files_of_an_attempt(make_attempt: Make, doorbell: socket.socket):
     assert [event["seq"] for event in attempt.events] == list(range(1, len(attempt.events) + 1))
     # On a busy machine it is saved on the way as well.
     types = [event["type"] for event in attempt.events]
-    assert [kind for kind in types if kind != "saved"] + [types[-2]] == [
+    assert [kind for kind in types if kind != "saved"] + [types[-3]] == [
         "prepared",
         "cell_started",
         "stream",
@@ -40,6 +61,7 @@ def test_files_of_an_attempt(make_attempt: Make, doorbell: socket.socket):
         "cell_started",
         "output",
         "cell_finished",
+        "released",
         "finished",
         "saved",
     ]
@@ -73,7 +95,7 @@ def test_files_of_an_attempt(make_attempt: Make, doorbell: socket.socket):
         assert (attempt.directory / name).stat().st_mode & 0o077 == 0
     assert {entry.name for entry in attempt.directory.iterdir()} == {
         *("order.json", "bundle", "lease", "runner.json", "heartbeat", "events.jsonl"),
-        *("log.txt", "notebook.ipynb", "exit.json", "runner.log", "kernel.log"),
+        *("log.txt", "notebook.ipynb", "exit.json", "runner.log", "kernel.log", "facts.json"),
     }
     rung = set()
     while True:

@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_mlops import paths
 
+from .mlops_logged import logged_script
 from .mlops_tracked import Tracked, tracked_in
 
 # Wherever mlflow is imported: tests report to nobody.
@@ -21,31 +22,31 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
 @pytest.fixture(scope="session")
-def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An embedded store as MLflow makes it; made once for all workers, since it takes seconds."""
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    made = root / "prepared-mlflow"
-    with (root / "prepared-mlflow.lock").open("w") as lock:
+def logged_store(prepared_store: Path) -> tuple[Path, list[str]]:
+    """A store with the runs of `mlops_logged`, logged by MLflow's own client, and their ids."""
+    made = prepared_store.with_name("logged-mlflow")
+    told = made / "ids.json"
+    with made.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (made / "store.json").exists():
+        if not told.exists():
+            shutil.rmtree(made, ignore_errors=True)
+            shutil.copytree(prepared_store, made)
+            code = logged_script(made / "mlflow.db", f"open({str(told)!r}, 'w').write(repr(ids))")
             subprocess.run(
-                [sys.executable, "-m", "jupyter_mlops.tracking.create_store", str(made)],
+                [sys.executable, "-W", "ignore", "-c", code],
                 check=True,
                 capture_output=True,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 timeout=300,
             )
-    return made
+    return made, json.loads(told.read_text().replace("'", '"'))
 
 
 @pytest.fixture
-def mlflow_home(home: Path, prepared_store: Path) -> Path:
-    """The test's home with an embedded store in it that need not be made any more."""
+def logged(home: Path, logged_store: tuple[Path, list[str]]) -> list[str]:
+    """The test's home with that store; the ids of its runs."""
     paths.private_dir(paths.data_dir())
-    shutil.copytree(prepared_store, paths.mlflow_dir())
-    return home
+    shutil.copytree(logged_store[0], paths.mlflow_dir())
+    return logged_store[1]
 
 
 @pytest.fixture
@@ -91,3 +92,17 @@ def tracked(mlflow_home: Path) -> Callable[..., Any]:
         return tracked_in(opened, **given)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a stand-in for NVML's library, which the real binding loads."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler")
+    directory = tmp_path_factory.mktemp("nvml")
+    source = Path(__file__).parent / "nvml_stub.c"
+    library = directory / "libnvidia-ml.so.1"
+    flags = ("-shared", "-fPIC", "-O1", "-w", "-Wl,-soname,libnvidia-ml.so.1")
+    subprocess.run([compiler, *flags, "-o", str(library), str(source)], check=True)
+    return directory

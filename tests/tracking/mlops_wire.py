@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import pytest
 
 #: Seconds that each piece takes on a slow wire.
 SLOW = 1.5
@@ -109,30 +115,47 @@ class Wire:
                 await writer.drain()
 
 
+def _plain() -> dict[str, str]:
+    """The environment without what MLflow's app leaves in it where it is loaded in this process."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MLFLOW_SERVER_", "_MLFLOW_SERVER_"))
+    }
+
+
 class TrackingServerProcess:
     """`mlflow server` on loopback, with a store of its own in `directory`."""
 
-    def __init__(self, directory: Path, database: Path) -> None:
+    def __init__(self, directory: Path, database: Path, *options: str, **environment: str) -> None:
+        """`options` are further ones of the command."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.log = directory / "server.log"
-        with self.log.open("wb") as log:
+        self._command = [
+            sys.executable, "-m", "mlflow", "server",
+            "--backend-store-uri", f"sqlite:///{database}",
+            "--artifacts-destination", str(directory / "artifacts"),
+            "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
+            *options,
+        ]  # fmt: skip
+        self._environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | environment
+        self.start()
+
+    def start(self) -> None:
+        """Start it, on the same port when it ran before."""
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "mlflow", "server",
-                    "--backend-store-uri", f"sqlite:///{database}",
-                    "--artifacts-destination", str(directory / "artifacts"),
-                    "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-                ],
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                env=_plain() | self._environment,
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
-    def wait_until_up(self, patience: float = 100.0) -> None:
+    def wait_until_up(self, patience: float = 240.0) -> None:
         """Return once it answers."""
         deadline = time.monotonic() + patience
         while True:
@@ -150,3 +173,19 @@ class TrackingServerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, 9)
         self.process.wait()
+
+
+ServerT = TypeVar("ServerT", bound=TrackingServerProcess)
+
+
+@contextlib.contextmanager
+def serving(made: type[ServerT], factory: pytest.TempPathFactory, store: Path) -> Iterator[ServerT]:
+    """A server that is up, in a directory of its own, on a copy of a store (`mlflow.db`)."""
+    directory = factory.mktemp("tracking-server")
+    shutil.copy(store / "mlflow.db", directory / "server.db")
+    found = made(directory, directory / "server.db")
+    try:
+        found.wait_until_up()
+        yield found
+    finally:
+        found.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .mlops_wire import TrackingServerProcess, Wire
+from .mlops_wire import TrackingServerProcess, Wire, serving
 
 Make = Callable[..., Path]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -31,14 +30,8 @@ def server(
     tmp_path_factory: pytest.TempPathFactory, prepared_store: Path
 ) -> Iterator[TrackingServerProcess]:
     """One for all."""
-    directory = tmp_path_factory.mktemp("tracking-server")
-    shutil.copy(prepared_store / "mlflow.db", directory / "server.db")
-    found = TrackingServerProcess(directory, directory / "server.db")
-    try:
-        found.wait_until_up()
+    with serving(TrackingServerProcess, tmp_path_factory, prepared_store) as found:
         yield found
-    finally:
-        found.stop()
 
 
 @pytest.fixture

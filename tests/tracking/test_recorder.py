@@ -58,7 +58,12 @@ def test_a_job_is_a_run_from_its_start_to_its_end(tracked: Story) -> None:
         assert page == Path(done.outputs.directory) / "work.html"
         assert "attempt 1" in page.read_text()
         found = artifact_files(str(reference.run_id))
-        assert found.keys() == {"notebook/work.ipynb", "notebook/work.html", "notebook/work.log"}
+        assert found.keys() == {
+            "notebook/work.ipynb",
+            "notebook/work.html",
+            "notebook/work.log",
+            "mlops/facts.json",
+        }
         assert found["notebook/work.html"] == page.read_text()
 
     tracked(story)

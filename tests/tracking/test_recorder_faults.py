@@ -110,7 +110,7 @@ def test_f20_a_full_disk_only_delays_the_record(
     monkeypatch.setattr(schedule, "_FIRST_WAIT", 0.05)
     full = OSError(28, "No space left on device")
 
-    def put(*_: Any) -> None:
+    def put(*_: Any, **__: Any) -> None:
         raise full
 
     async def story(on: Tracked) -> None:

@@ -113,7 +113,8 @@ def test_a35_odd_names_make_fit_artifacts(tracked: Story) -> None:
         done = await on.synced(job)
         assert done.tracking.experiment == "报告 #1 50%?"
         assert artifact_files(str(reference.run_id)).keys() == {
-            f"notebook/报告 _1 50__.{suffix}" for suffix in ("ipynb", "html", "log")
+            *(f"notebook/报告 _1 50__.{suffix}" for suffix in ("ipynb", "html", "log")),
+            "mlops/facts.json",
         }
 
     tracked(story)

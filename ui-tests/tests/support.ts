@@ -25,6 +25,10 @@ interface ICell {
   tags?: string[];
 }
 
+interface ISaved {
+  cells: { outputs: { data?: Record<string, unknown> }[] }[];
+}
+
 export const code = (source: string): ICell => ({ type: 'code', source });
 export const markdown = (source: string): ICell => ({ type: 'markdown', source });
 export const parameters = (source: string): ICell => ({
@@ -68,6 +72,19 @@ export class Mlops {
     return path;
   }
 
+  /** Put a text into the folder. */
+  async write(name: string, text: string): Promise<void> {
+    await this._page.contents.uploadContent(text, 'text', `${this.folder}/${name}`);
+  }
+
+  /** A notebook as it was saved last. */
+  async saved(path: string): Promise<ISaved> {
+    const url = `${this._base}/api/contents/${path}?content=1`;
+    const answer = await this._page.request.get(url);
+    expect(answer.ok(), await answer.text()).toBe(true);
+    return ((await answer.json()) as { content: ISaved }).content;
+  }
+
   /** Open a gate. */
   async open(name: string): Promise<void> {
     await this._page.contents.uploadContent('', 'text', `${this.folder}/${name}`);
@@ -103,6 +120,12 @@ export class Mlops {
 
   async post<T>(path: string, data: object = {}): Promise<T> {
     const answer = await this._page.request.post(this._url(path), { data });
+    expect(answer.ok(), await answer.text()).toBe(true);
+    return (await answer.json()) as T;
+  }
+
+  async patch<T>(path: string, data: object): Promise<T> {
+    const answer = await this._page.request.patch(this._url(path), { data });
     expect(answer.ok(), await answer.text()).toBe(true);
     return (await answer.json()) as T;
   }
