@@ -75,7 +75,7 @@ watch: setup ## rebuild the labextension at every change (reload the page)
 
 # ---- testing ---------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-python test-labextension test-ui images bench
+.PHONY: test test-fast test-python test-labextension test-ui test-ui-server images bench
 test: setup $(DONE)/ui-tests ## everything: checks, pytest, jest, a real browser
 	python scripts/test.py
 
@@ -90,6 +90,10 @@ test-labextension: $(DONE)/node_modules ## jest
 
 test-ui: setup $(DONE)/ui-tests ## Playwright
 	browser=$$(scripts/browser) && cd ui-tests && CHROMIUM_PATH="$$browser" jlpm test $(ARGS)
+
+test-ui-server: setup $(DONE)/ui-tests ## Playwright, at a tracking server
+	browser=$$(scripts/browser) && cd ui-tests && CHROMIUM_PATH="$$browser" \
+	jlpm test --config playwright.server.config.js $(ARGS)
 
 images: setup $(DONE)/ui-tests ## the screenshots in docs/images
 	browser=$$(scripts/browser) && cd ui-tests && CHROMIUM_PATH="$$browser" \

@@ -134,8 +134,11 @@ def lanes(reports: Path, *, fast: bool) -> list[Lane]:
     if fast:
         return found[1:]
     playwright = ["jlpm", "test", "--reporter=list,json"]
-    env = {"PLAYWRIGHT_JSON_OUTPUT_NAME": f"{reports}/playwright"}
-    return [*found, Lane("playwright", playwright, playwright_count, env, TOP / "ui-tests")]
+    server = [*playwright, "--config", "playwright.server.config.js"]
+    for name, command in (("playwright", playwright), ("playwright at a server", server)):
+        env = {"PLAYWRIGHT_JSON_OUTPUT_NAME": f"{reports}/{name}"}
+        found.append(Lane(name, command, playwright_count, env, TOP / "ui-tests"))
+    return found
 
 
 def browser() -> dict[str, str]:
@@ -153,7 +156,7 @@ def run(lane: Lane, reports: Path) -> tuple[int, Count]:
     """Run one lane, its output going where ours goes."""
     print(f"\n==== {lane.name}", flush=True)
     env = os.environ | lane.env
-    if lane.name == "playwright":
+    if lane.name.startswith("playwright"):
         env = browser() | env
     code = subprocess.run(
         lane.command, cwd=lane.cwd, env=env, stdin=subprocess.DEVNULL, check=False
