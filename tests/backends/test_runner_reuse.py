@@ -38,6 +38,12 @@ def told(story: Callable[[Any], Any]) -> Any:
     return asyncio.run(asyncio.wait_for(tell(), 110))
 
 
+async def free(backend: Any, pid: int) -> None:
+    """Return when the runner has said that it is done, and waits for another attempt."""
+    known = backend._runners._free
+    await until(lambda: pid in {one.pid for some in known.values() for one in some}, "its end")
+
+
 async def carried_out(one: Attempt, backend: Any) -> Launched:
     """The attempt, from its start to its good end."""
     launched = await one.start(backend)
@@ -45,8 +51,11 @@ async def carried_out(one: Attempt, backend: Any) -> Launched:
     return launched
 
 
-def test_one_runner_after_another_attempt_keeps_nothing_of_it(attempt: Make) -> None:
+def test_one_runner_after_another_attempt_keeps_nothing_of_it(
+    attempt: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither descriptors, nor variables, nor a directory, nor the lease of the one before."""
+    monkeypatch.setattr(runners, "_IDLE", 60.0)  # it would leave a machine that is busy
     many = [attempt("print(1)") for _ in range(6)]
     inside: list[tuple[set[str], str]] = []
 
@@ -54,7 +63,7 @@ def test_one_runner_after_another_attempt_keeps_nothing_of_it(attempt: Make) -> 
         for one in many:
             await carried_out(one, backend)
             process = Path(f"/proc/{one.runner}")
-            await asyncio.sleep(0.05)  # until it waits again
+            await free(backend, one.runner)
             opened = {os.readlink(link) for link in (process / "fd").iterdir()}
             inside.append((opened, os.readlink(process / "cwd")))
 

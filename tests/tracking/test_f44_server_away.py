@@ -180,7 +180,9 @@ def test_artifacts_and_metrics_reach_the_server(
     check_run(server, job, "FINISHED")
     assert job["metrics"] == {"loss": 0.25}
     (run,) = runs_of(server, job_id)
-    assert {"key": "loss", "value": 0.25}.items() <= run["data"]["metrics"][0].items()
+    # Beside it is the load of the machine, where the job took long enough to be looked at.
+    logged = {one["key"]: one["value"] for one in run["data"]["metrics"]}
+    assert logged["loss"] == 0.25
     folder = f"{uri}/api/2.0/mlflow/artifacts/list?run_id={job['tracking']['run_id']}&path=notebook"
     expected = {f"notebook/work.{kind}" for kind in ("ipynb", "html", "log")}
     deadline = time.monotonic() + 60

@@ -188,6 +188,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     with translated(path):
         connection = _open(path, "rw")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What a statement keeps aside is small; each would be a file made and removed.
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("SELECT count(*) FROM runs WHERE run_uuid = ''").fetchone()
     return connection
